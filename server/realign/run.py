@@ -1,0 +1,305 @@
+"""A run's folder and its run.db: the one place where records, drops, stages, gates, events and costs live.
+
+    run = Run.open(folder)                      any number of readers
+    with run.writing("realign curate"):         one writer, or Busy with the holder's name
+        run.commit("source", batch)             one transaction a batch: kill -9 loses nothing that was committed
+
+SQLite in WAL mode with synchronous=FULL (and F_FULLFSYNC on macOS), one writer a run. Records come back in the order
+in which they were committed, which is the order of their inputs, so a resumed run yields the same bytes as an unbroken one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from realign.errors import Busy, UsageError
+from realign.records import Dropped, Record, decode, encode
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS records (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL, kind TEXT NOT NULL, stage TEXT NOT NULL, parent TEXT NOT NULL,
+    body TEXT NOT NULL, UNIQUE (id, kind));
+CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, seq);
+CREATE INDEX IF NOT EXISTS records_by_stage ON records (stage);
+CREATE TABLE IF NOT EXISTS done (stage TEXT, item TEXT, PRIMARY KEY (stage, item)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS drops (
+    seq INTEGER PRIMARY KEY, stage TEXT NOT NULL, step TEXT NOT NULL, record TEXT NOT NULL, kind TEXT NOT NULL,
+    reason TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS stages (
+    name TEXT PRIMARY KEY, place INTEGER NOT NULL, status TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    total INTEGER NOT NULL DEFAULT 0, done INTEGER NOT NULL DEFAULT 0, message TEXT NOT NULL DEFAULT '',
+    started REAL, updated REAL, seconds REAL NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS gates (
+    stage TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, body TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (stage, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, stage TEXT, message TEXT NOT NULL, data TEXT);
+"""
+DATABASE, LOCK = "run.db", "run.lock"
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one step of a stage finished: the inputs it consumed, what came out, and what was dropped with why."""
+
+    done: list[str] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    drops: list[Dropped] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """A stage as the database has it. status: waiting, running, passed, warned, blocked, failed, cancelled, stale.
+
+    total and done count the stage's inputs; times are seconds (started and updated since the epoch).
+    """
+
+    name: str
+    status: str = "waiting"
+    fingerprint: str = ""
+    total: int = 0
+    done: int = 0
+    message: str = ""
+    started: float | None = None
+    updated: float | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Run:
+    """One execution of a workflow in its own folder. Open it to read; enter `writing` to change it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.db = sqlite3.connect(folder / DATABASE, timeout=30.0, isolation_level=None, check_same_thread=False)
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute("PRAGMA synchronous=FULL")
+        self.db.execute("PRAGMA fullfsync=1")
+        self.db.executescript(SCHEMA)
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def close(self) -> None:
+        """Close the database. The run can be opened again."""
+        self.db.close()
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """An existing run. Raises UsageError where there is none."""
+        if not (folder / DATABASE).is_file():
+            raise UsageError(
+                f"No run at {folder}", f"a folder that holds {DATABASE}", "`realign runs` lists the runs it knows"
+            )
+        return cls(folder)
+
+    @classmethod
+    def create(cls, parent: Path, data_type: str, stem: str, today: date | None = None) -> Run:
+        """A new run in `parent`: <type>_<stem>_<YYYYMMDD>, with _2, _3 … when that is taken."""
+        base = f"{data_type}_{slug(stem)}_{today or date.today():%Y%m%d}"
+        parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(1, 10_000):
+            folder = parent / (base if attempt == 1 else f"{base}_{attempt}")
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                return cls(folder)
+        raise UsageError(f"10,000 runs named {base} in {parent}", "a free name", "another output folder")
+
+    # -- meta ---------------------------------------------------------------------------------------------------
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep one named JSON value with the run."""
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value, sort_keys=True)))
+
+    def noted(self, key: str, default: Any = None) -> Any:
+        """The value `note` kept."""
+        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return default if row is None else json.loads(row[0])
+
+    # -- the writer's lock --------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self, holder: str) -> Iterator[None]:
+        """Be the only writer. Raises Busy, naming the holder, when another process is; the lock dies with its process."""
+        with open(self.folder / LOCK, "a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(
+                    f"{self.id} is being written by {self.holder() or 'another process'}", "one writer a run",
+                    "wait for it, attach with the same command, or stop that process",
+                ) from None
+            lock.truncate(0)
+            lock.write(f"{holder} (process {os.getpid()} on {socket.gethostname()})")
+            lock.flush()
+            try:
+                yield
+            finally:
+                lock.truncate(0)
+
+    def holder(self) -> str:
+        """Who is writing this run now, or "" for nobody."""
+        path = self.folder / LOCK
+        if not path.exists():
+            return ""
+        with open(path, encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read() or "a process that is just starting"
+        return ""
+
+    # -- records ------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def commit(self, stage: str, batch: Batch) -> None:
+        """Keep a finished batch: its records, its drops, and the inputs it consumed, in one transaction."""
+        with self.transaction():
+            self.db.executemany(
+                "INSERT OR IGNORE INTO records (id, kind, stage, parent, body) VALUES (?, ?, ?, ?, ?)",
+                ((r.id, r.kind, stage, r.parent, encode(r)) for r in batch.records),
+            )
+            self.db.executemany(
+                "INSERT INTO drops (stage, step, record, kind, reason, detail) VALUES (?, ?, ?, ?, ?, ?)",
+                ((stage, d.step, d.record, d.kind, d.reason, d.detail) for d in batch.drops),
+            )
+            self.db.executemany("INSERT OR IGNORE INTO done VALUES (?, ?)", ((stage, item) for item in batch.done))
+            self.db.execute(
+                "UPDATE stages SET updated = ?, done = done + ? WHERE name = ?", (time.time(), len(batch.done), stage)
+            )
+
+    def records(self, kind: str) -> Iterator[Any]:
+        """All records of a kind, in the order in which they were committed."""
+        for (body,) in self.db.execute("SELECT body FROM records WHERE kind = ? ORDER BY seq", (kind,)):
+            yield decode(kind, body)
+
+    def count(self, kind: str) -> int:
+        """How many records of a kind there are."""
+        return int(self.db.execute("SELECT COUNT(*) FROM records WHERE kind = ?", (kind,)).fetchone()[0])
+
+    def done(self, stage: str) -> set[str]:
+        """The inputs a stage has consumed already."""
+        return {item for (item,) in self.db.execute("SELECT item FROM done WHERE stage = ?", (stage,))}
+
+    def drops(self, stage: str | None = None) -> Iterator[tuple[str, Dropped]]:
+        """(stage, drop) in order, of one stage or all."""
+        query = "SELECT stage, record, kind, step, reason, detail FROM drops"
+        rows = self.db.execute(query + " ORDER BY seq") if stage is None else self.db.execute(
+            query + " WHERE stage = ? ORDER BY seq", (stage,)
+        )
+        for name, *fields in rows:
+            yield name, Dropped(*fields)
+
+    def drop_counts(self) -> list[tuple[str, str, str, str, int]]:
+        """(stage, step, kind, reason, count), most frequent first within a stage."""
+        return list(
+            self.db.execute(
+                "SELECT stage, step, kind, reason, COUNT(*) AS n FROM drops GROUP BY stage, step, kind, reason"
+                " ORDER BY MIN(seq), n DESC"
+            )
+        )
+
+    # -- stages -------------------------------------------------------------------------------------------------
+
+    def stage(self, name: str) -> StageState:
+        """The state of a stage; waiting when it never started."""
+        columns = "name, status, fingerprint, total, done, message, started, updated, seconds, error"
+        row = self.db.execute(f"SELECT {columns} FROM stages WHERE name = ?", (name,)).fetchone()
+        return StageState(*row) if row else StageState(name)
+
+    def begin(self, name: str, place: int, fingerprint: str) -> None:
+        """Mark a stage as running. Output made under another fingerprint is removed, here and in every later stage."""
+        with self.transaction():
+            row = self.db.execute("SELECT fingerprint FROM stages WHERE name = ?", (name,)).fetchone()
+            if row is None or row[0] != fingerprint:
+                later = [n for (n,) in self.db.execute("SELECT name FROM stages WHERE place >= ?", (place,))]
+                for stage in later:
+                    self._forget(stage)
+            self.db.execute(
+                "INSERT INTO stages (name, place, status, fingerprint, started, updated) VALUES (?, ?, 'running', ?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET status = 'running', started = excluded.started,"
+                " updated = excluded.updated, error = '', message = ''",
+                (name, place, fingerprint, time.time(), time.time()),
+            )
+
+    def _forget(self, stage: str) -> None:
+        for table in ("records", "drops", "done", "gates"):
+            self.db.execute(f"DELETE FROM {table} WHERE stage = ?", (stage,))
+        self.db.execute("DELETE FROM stages WHERE name = ?", (stage,))
+
+    def progress(self, stage: str, done: int | None, total: int, message: str) -> None:
+        """Say how far a stage is, in inputs. None leaves the count that the committed batches give."""
+        self.db.execute(
+            "UPDATE stages SET done = COALESCE(?, done), total = ?, message = ?, updated = ? WHERE name = ?",
+            (done, total, message, time.time(), stage),
+        )
+
+    def end(self, stage: str, status: str, error: str = "") -> None:
+        """Close a stage with its status; the seconds since it began are added to what it has used before."""
+        now = time.time()
+        self.db.execute(
+            "UPDATE stages SET status = ?, error = ?, updated = ?, seconds = seconds + (? - started) WHERE name = ?",
+            (status, error, now, now, stage),
+        )
+
+    def event(self, stage: str, message: str, data: Any = None) -> None:
+        """Keep one line of what happened, with data."""
+        self.db.execute(
+            "INSERT INTO events (at, stage, message, data) VALUES (?, ?, ?, ?)",
+            (time.time(), stage, message, json.dumps(data, sort_keys=True)),
+        )
+
+    def events(self) -> list[tuple[float, str, str, Any]]:
+        """(seconds since the epoch, stage, message, data) in order."""
+        rows = self.db.execute("SELECT at, stage, message, data FROM events ORDER BY seq")
+        return [(at, stage, message, json.loads(data)) for at, stage, message, data in rows]
+
+
+def slug(text: str) -> str:
+    """A file name made of lower-case letters, digits and underscores, 60 at most, whatever `text` holds."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60].strip("_") or "document"
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, lines: Iterable[str]) -> str:
+    """Write `lines` beside `path`, flush them to the disk, then rename: a reader never sees half a file. Gives the SHA-256."""
+    part, digest = path.with_name(path.name + ".part"), hashlib.sha256()
+    with open(part, "wb") as file:
+        for line in lines:
+            data = line.encode("utf-8")
+            digest.update(data)
+            file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+    return digest.hexdigest()

@@ -1,0 +1,139 @@
+"""Every default, in one frozen section a stage. What a run changes is written into its record and shown in its summary.
+
+    Settings().filter.duplicate_jaccard            -> 0.85
+    Settings.model_validate({"select": {"minimum_gap": 0.2}})
+
+A section is also a fingerprint: change a value and exactly the stages from that section's stage on are stale.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from realign.errors import UsageError
+
+DataType = Literal["dpo", "sft", "srf", "rlvr", "anti_hallucination"]
+DATA_TYPES: tuple[DataType, ...] = ("dpo", "sft", "srf", "rlvr", "anti_hallucination")
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Section):
+    """Reading documents and asking about them. Sizes in words, seconds and mebibytes."""
+
+    author: str = Field("extractive", description="extractive, a model folder, or an endpoint's http address")
+    passage_words: int = Field(160, ge=40, le=2000)
+    prompts_per_passage: int = Field(6, ge=1, le=50, description="the quota of a passage")
+    seconds_per_file: float = Field(20.0, gt=0, description="plus 0.1 s a page")
+    megabytes_per_file: int = Field(1024, ge=64)
+    seed: int = 0
+
+
+class Candidates(Section):
+    """Answering each prompt. Temperature and max_tokens are for models; the extractive author has none."""
+
+    author: str = "extractive"
+    per_prompt: int = Field(3, ge=2, le=16, description="completions a prompt")
+    temperature: float = Field(0.9, ge=0.0, le=2.0)
+    max_tokens: int = Field(256, ge=8, le=8192)
+    batch_size: int = Field(32, ge=1, le=1024)
+    seed: int = 0
+
+
+class Judge(Section):
+    """Scoring completions: three judges, each seeing both orders."""
+
+    judge: str = Field("extractive", description="extractive, a model folder, or an endpoint's http address")
+    scale: int = Field(5, ge=5, le=9, description="models rate from 1 to this digit")
+    batch_size: int = Field(32, ge=1, le=1024)
+
+
+class Select(Section):
+    """Choosing a pair from judged completions. Scores and gaps are in 0..1."""
+
+    minimum_gap: float = Field(0.15, ge=0.0, le=1.0)
+    chosen_floor: float = Field(0.6, ge=0.0, le=1.0, description="a chosen answer scores at least this")
+    easy_gap: float = Field(0.5, description="pairs above this are reported as suspiciously easy")
+    weight_expert: float = 0.35
+    weight_user: float = 0.35
+    weight_safety: float = 0.30
+
+
+class Filter(Section):
+    """Removing rows. Lengths in words; similarities as Jaccard of 5-word shingles, or a 0..100 fuzzy ratio."""
+
+    shortest_answer: int = 4
+    longest_answer: int = 400
+    longest_prompt: int = 1200
+    longest_ratio: float = Field(2.0, description="a pair whose answers differ more in length than this is dropped")
+    duplicate_jaccard: float = Field(0.85, gt=0.0, le=1.0)
+    fuzzy_ratio: float = Field(85.0, ge=0.0, le=100.0, description="reworded evaluation items at or above this")
+    benchmarks: tuple[str, ...] | None = Field(None, description="names in the shipped index; None means all of them")
+    evaluation_files: tuple[str, ...] = ()
+
+
+class Export(Section):
+    """Writing the dataset. Shares of train, valid and test; a source passage is never in two of them."""
+
+    train: float = 0.8
+    valid: float = 0.1
+    seed: int = 0
+
+
+class Gates(Section):
+    """Thresholds of every gate; what each means is in quality/gates.py."""
+
+    parse_success: float = 0.95
+    prompt_clarity: float = 0.50
+    enough_completions: float = 0.95
+    every_completion_judged: float = 0.95
+    gap_high: float = 0.15
+    gap_medium: float = 0.10
+    agreement_high: float = 0.90
+    agreement_medium: float = 0.80
+    pairs_high: int = 1000
+    pairs_medium: int = 100
+    length_bias: float = 0.70
+    decontamination: float = 0.90
+    minimum_records: int = 30
+
+
+class Cost(Section):
+    """Prices, in one currency unit of your choice. watts is used where no power can be measured."""
+
+    currency: str = "USD"
+    electricity_per_kwh: float = 0.15
+    machine_per_hour: float = 0.0
+    watts: float | None = Field(None, description="None uses the machine profile's figure")
+
+
+class Settings(Section):
+    """All sections of a run."""
+
+    model: str = Field("", description="the target model that the data is for; sizes the plan")
+    source: Source = Source()
+    candidates: Candidates = Candidates()
+    judge: Judge = Judge()
+    select: Select = Select()
+    filter: Filter = Filter()
+    export: Export = Export()
+    gates: Gates = Gates()
+    cost: Cost = Cost()
+
+
+def parse_settings(values: dict[str, Any]) -> Settings:
+    """Settings from nested plain values. Raises UsageError that names each wrong setting."""
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(str(step) for step in problem['loc'])}: {problem['msg']} (got {problem['input']!r})"
+            for problem in error.errors()
+        )
+        raise UsageError(f"Unusable settings: {wrong}", "names and ranges as in settings.py") from None
