@@ -177,9 +177,7 @@ class Dropped:
 
 
 Record = Document | Passage | Prompt | Completion | Judgment | Pair | Row
-KINDS: dict[str, type[Any]] = {
-    cls.kind: cls for cls in (Document, Passage, Prompt, Completion, Judgment, Pair, Row)
-}
+KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (Document, Passage, Prompt, Completion, Judgment, Pair, Row)}
 
 
 def encode(record: Record) -> str:

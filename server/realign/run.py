@@ -141,7 +141,8 @@ class Run:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Busy(
-                    f"{self.id} is being written by {self.holder() or 'another process'}", "one writer a run",
+                    f"{self.id} is being written by {self.holder() or 'another process'}",
+                    "one writer a run",
                     "wait for it, attach with the same command, or stop that process",
                 ) from None
             lock.truncate(0)
@@ -209,8 +210,10 @@ class Run:
     def drops(self, stage: str | None = None) -> Iterator[tuple[str, Dropped]]:
         """(stage, drop) in order, of one stage or all."""
         query = "SELECT stage, record, kind, step, reason, detail FROM drops"
-        rows = self.db.execute(query + " ORDER BY seq") if stage is None else self.db.execute(
-            query + " WHERE stage = ? ORDER BY seq", (stage,)
+        rows = (
+            self.db.execute(query + " ORDER BY seq")
+            if stage is None
+            else self.db.execute(query + " WHERE stage = ? ORDER BY seq", (stage,))
         )
         for name, *fields in rows:
             yield name, Dropped(*fields)
