@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 Verdict = Literal["read", "empty", "garbled"]
+BlockKind = Literal["heading", "paragraph", "item", "table", "code", "formula", "caption"]
 
 
 def make_id(*parts: object) -> str:
@@ -39,6 +40,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """One piece of a document's structure, `Document.text[start:end]`; blocks are parted by an empty line.
+
+    level: depth of a heading, from 1 for the outermost; 0 for every other kind. Only tables and code hold line breaks.
+    """
+
+    kind: BlockKind
+    level: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A source file after repair. `text` is the only text offsets ever point into."""
 
@@ -53,6 +67,7 @@ class Document:
     text: str
     pages: tuple[Page, ...]
     notes: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
     def page_at(self, offset: int) -> Page:
         """The page on which the character at `offset` stands; the last page for an offset past the end."""
@@ -74,7 +89,7 @@ class Passage:
     end: int
     page: int
     text: str
-    role: Literal["prose", "glossary", "list", "exercise", "table", "given"] = "prose"
+    role: Literal["prose", "glossary", "list", "exercise", "table", "given", "other"] = "prose"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +114,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer to a prompt. method says how it was made ("grounded", "number", "sample", ...); judges never see it."""
+    """One answer to a prompt. method says how it was made ("grounded", "number", "sample"); judges never see it."""
 
     kind: ClassVar[str] = "completion"
     id: str
@@ -185,6 +200,7 @@ def encode(record: Record) -> str:
     fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     if isinstance(record, Document):
         fields["pages"] = [dataclasses.astuple(page) for page in record.pages]
+        fields["blocks"] = [dataclasses.astuple(block) for block in record.blocks]
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
@@ -193,5 +209,6 @@ def decode(kind: str, body: str) -> Any:
     fields = json.loads(body)
     if kind == "document":
         fields["pages"] = [Page(*page) for page in fields["pages"]]
+        fields["blocks"] = [Block(*block) for block in fields["blocks"]]
     tupled = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     return KINDS[kind](**tupled)
