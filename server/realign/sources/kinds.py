@@ -1,0 +1,174 @@
+"""Groups of lines -> pieces: says of each group whether it is a heading, a caption, a list item, a table, a formula.
+
+The outline's titles decide first, then size and boldness against the body text, then the look of the text itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from realign.records import BlockKind
+from realign.sources.layout import CAPTION, MARK, NUMBERED, TERMINAL, WORDS, Group, Piece, Title, groups, joined
+from realign.sources.repair import Hyphens
+from realign.sources.running import Line
+
+LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d*$|\s[ivxlc\d]{1,4}$")
+NUMERIC = re.compile(r"^[\W\d]+$|^[\d.,%$€–/-]+[a-zA-Z]{0,2}$|^[_.]{3,}$")
+
+
+def key(text: str) -> str:
+    """A title by its letters and digits alone."""
+    return "".join(re.findall(r"[^\W_]+", text.lower()))
+
+
+class Outline:
+    """The outline's titles, found again by page and letters."""
+
+    def __init__(self, titles: Sequence[Title]) -> None:
+        self.levels = {(key(t.text), t.page): t.level for t in reversed(titles) if key(t.text)}
+        self.deepest = max((t.level for t in titles), default=0)
+
+    def level(self, text: str, page: int) -> int:
+        """Depth of the title that `text` is, on its page or a neighbor; 0 for none."""
+        letters = key(text)
+        found = [self.levels.get((letters, page + shift), 0) for shift in (0, -1, 1)]
+        return next((level for level in found if level), 0)
+
+
+def pieces(
+    pages: Sequence[Sequence[Line]], titles: Sequence[Title], hyphens: Hyphens, height: float
+) -> Iterator[Piece]:
+    """The document's pieces in reading order."""
+    outline = Outline(titles)
+    found = list(groups(pages, height))
+    kinds = [kind_of(group, outline, height) for group in found]
+    mark_tables(found, kinds, height)
+    sizes = sorted(
+        {look(g.first) for g, (kind, level) in zip(found, kinds, strict=True) if kind == "heading" and not level}
+    )
+    scope: list[tuple[int, float]] = []
+    base = 0
+    for group, kind, level in with_tables(found, kinds):
+        if kind == "heading" and level:
+            base, scope = level, []
+        elif kind == "heading":
+            level = base + len(sizes) - sizes.index(look(group.first)) if group.first.height else base + 1
+            scope = [(depth, left) for depth, left in scope if depth < level] + [(level, group.first.left)]
+        elif scope and group.first.height and kind in ("paragraph", "item") and group.first.left < scope[-1][1] - 5:
+            scope = [(depth, left) for depth, left in scope if left <= group.first.left + 5]
+            level = scope[-1][0] if scope else base
+        elif kind != "heading":
+            level = 0
+        text, starts = joined(group, hyphens, "\n" if kind in ("table", "code") else " ")
+        if kind == "paragraph" and 0 < group.first.bold < len(group.first.text):
+            text, starts = with_term(group, text, starts)
+        yield Piece(kind, level, text, starts)
+
+
+def look(line: Line) -> float:
+    """How much a heading stands out: its height in half points."""
+    return round(line.height * 2) / 2
+
+
+def with_term(group: Group, text: str, starts: tuple[tuple[int, int], ...]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """A colon after a term in bold that hangs over its definition: print shows the end of the term by its type alone."""
+    term = text[: group.first.bold].rstrip()
+    hanging = len(group.lines) == 1 or group.lines[1].left > group.first.left + 5
+    rest = text[len(term) :]
+    if not hanging or not rest.startswith(" ") or not term[-1:].isalnum() and term[-1:] != ")" or len(term) > 60:
+        return text, starts
+    return f"{term}:{rest}", tuple((at + 1 if at else 0, page) for at, page in starts)
+
+
+def kind_of(group: Group, outline: Outline, height: float) -> tuple[BlockKind, int]:
+    """(kind, level) of a group by itself; level is 0 for a heading that the outline does not hold."""
+    text = " ".join(line.text for line in group.lines)
+    first = group.first
+    if len(group.lines) <= 3 and (level := outline.level(text, group.places[0])):
+        return "heading", level
+    if CAPTION.match(text) and is_caption(group, text, height):
+        return "caption", 0
+    if len(group.lines) <= 2 and is_title(group, text, height):
+        return "heading", 0
+    if MARK.match(text):
+        return "item", 0
+    if is_formula(text):
+        return "formula", 0
+    return "paragraph", 0
+
+
+def is_caption(group: Group, text: str, height: float) -> bool:
+    """A caption is smaller than the body, bold, punctuated after its number, or nearly nothing but its number."""
+    rest = text[CAPTION.match(text).end() :]  # type: ignore[union-attr]
+    small = group.first.height < 0.95 * height
+    return bool(small or group.first.bold or rest[:1] in (":", ".", "|") or len(rest.split()) <= 2)
+
+
+def is_title(group: Group, text: str, height: float) -> bool:
+    """A heading by its look: short, unfinished, larger or bolder than the body; by its number where nothing is known."""
+    words = text.split()
+    if len(words) > 14 or not WORDS.search(text) or re.search(r"[.,;:]$", text) or MARK.match(text):
+        return False
+    if not group.first.height:
+        return NUMBERED.match(text) is not None and len(words) <= 10 and not text[-1:].isdigit()
+    large = all(line.height > 1.12 * height for line in group.lines)
+    bold = all(line.all_bold and line.height > 0.97 * height for line in group.lines)
+    return (large or bold) and word_letters(text) > 0.5
+
+
+def word_letters(text: str) -> float:
+    """Share of the visible characters that stand in words of two letters or more."""
+    visible = len(re.sub(r"\s", "", text))
+    return sum(map(len, WORDS.findall(text))) / visible if visible else 0.0
+
+
+def is_formula(text: str) -> bool:
+    """Mostly signs, digits and single letters, and no sentence."""
+    words = len(re.findall(r"[^\W\d_]{3,}", text))
+    tokens = len(text.split())
+    return word_letters(text) < 0.5 and words < 8 or (tokens >= 3 and words / tokens < 0.3 and "=" in text)
+
+
+def row_like(group: Group, kind: BlockKind, height: float) -> bool:
+    """Whether a group could be a row of a table: one line, no sentence, and gaps, figures, small type, or a page number."""
+    line = group.first
+    if len(group.lines) > 1 or kind in ("heading", "caption") or re.search(r"[^\W\d_]{2}[.!?:;]$", line.text):
+        return False
+    tokens = line.text.split()
+    numeric = sum(NUMERIC.match(token) is not None for token in tokens) / len(tokens)
+    spread = line.height > 0 and (line.right - line.left) / (len(line.text) * line.height) > 0.55
+    small = 0 < line.height < 0.97 * height and len(line.text) < 70
+    return numeric >= 0.4 or spread or small or LEADERS.search(line.text) is not None
+
+
+def mark_tables(found: Sequence[Group], kinds: list[tuple[BlockKind, int]], height: float) -> None:
+    """Make tables of runs of at least two row-like groups, or of one beside a caption."""
+    rows = [row_like(group, kind, height) for group, (kind, _) in zip(found, kinds, strict=True)]
+    for i, (kind, _) in enumerate(kinds):
+        near = [j for j in (i - 1, i + 1) if 0 <= j < len(rows)]
+        if rows[i] and (any(rows[j] for j in near) or any(kinds[j][0] == "caption" for j in near)):
+            numeric = is_formula(found[i].first.text) and "=" in found[i].first.text
+            if not numeric:
+                kinds[i] = "table", 0
+        elif kind == "paragraph" and rows[i] and not TERMINAL.search(found[i].first.text):
+            kinds[i] = "table", 0
+
+
+def with_tables(
+    found: Sequence[Group], kinds: Sequence[tuple[BlockKind, int]]
+) -> Iterator[tuple[Group, BlockKind, int]]:
+    """Groups with kind and level, the rows of a table gathered into one group."""
+    table: Group | None = None
+    for group, (kind, level) in zip(found, kinds, strict=True):
+        if kind == "table":
+            table = table or Group()
+            table.lines += group.lines
+            table.places += group.places
+            continue
+        if table:
+            yield table, "table", 0
+            table = None
+        yield group, kind, level
+    if table:
+        yield table, "table", 0
