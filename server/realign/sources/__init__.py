@@ -27,7 +27,44 @@ def pdf(path: Path, sha256: str, limits: Limits) -> Document:
     return read_pdf(path, sha256, limits)
 
 
-READERS: dict[str, Reader] = {".pdf": pdf}
+def epub(path: Path, sha256: str, limits: Limits) -> Document:
+    """An EPUB."""
+    from realign.sources.epub import read_epub
+
+    return read_epub(path, sha256, limits)
+
+
+def html(path: Path, sha256: str, limits: Limits) -> Document:
+    """An HTML page."""
+    from realign.sources.markup import read_html
+
+    return read_html(path, sha256, limits)
+
+
+def markdown(path: Path, sha256: str, limits: Limits) -> Document:
+    """A Markdown file."""
+    from realign.sources.plain import read_markdown
+
+    return read_markdown(path, sha256, limits)
+
+
+def text(path: Path, sha256: str, limits: Limits) -> Document:
+    """A plain text file."""
+    from realign.sources.plain import read_text
+
+    return read_text(path, sha256, limits)
+
+
+READERS: dict[str, Reader] = {
+    ".pdf": pdf,
+    ".epub": epub,
+    ".html": html,
+    ".htm": html,
+    ".xhtml": html,
+    ".md": markdown,
+    ".markdown": markdown,
+    ".txt": text,
+}
 
 
 def find_sources(paths: Sequence[Path]) -> list[Path]:
@@ -80,8 +117,10 @@ def reader_of(path: Path) -> Reader:
     """The reader for a file, by what it starts with, then by its name's end. Raises SourceError for none."""
     with open(path, "rb") as file:
         head = file.read(1024)
-    if b"%PDF-" in head:
-        return READERS[".pdf"]
+    if head.startswith(b"%PDF-"):
+        return pdf
+    if head.startswith(b"PK") and b"application/epub+zip" in head:
+        return epub
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise SourceError(f"No reader for {path.name}", f"one of {', '.join(READERS)}", "convert it to one of these")

@@ -13,7 +13,7 @@ GAP = "\n\n"
 
 
 def place(pieces: Sequence[Piece], count: int) -> tuple[str, tuple[Block, ...], list[int]]:
-    """(text, blocks, where each of `count` pages starts). Pages never go back: text out of order counts to the later page."""
+    """(text, blocks, where each of `count` pages starts). Text out of page order counts to the later page."""
     parts: list[str] = []
     blocks: list[Block] = []
     starts = [-1] * count

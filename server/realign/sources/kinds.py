@@ -9,12 +9,25 @@ import re
 from collections.abc import Iterator, Sequence
 
 from realign.records import BlockKind
-from realign.sources.layout import CAPTION, MARK, NUMBERED, TERMINAL, WORDS, Group, Piece, Title, groups, joined
+from realign.sources.layout import (
+    CAPTION,
+    MARK,
+    NUMBERED,
+    NUMERIC,
+    TERMINAL,
+    WORDS,
+    Group,
+    Piece,
+    Title,
+    density,
+    groups,
+    joined,
+    usual_density,
+)
 from realign.sources.repair import Hyphens
 from realign.sources.running import Line
 
 LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d*$|\s[ivxlc\d]{1,4}$")
-NUMERIC = re.compile(r"^[\W\d]+$|^[\d.,%$€–/-]+[a-zA-Z]{0,2}$|^[_.]{3,}$")
 
 
 def key(text: str) -> str:
@@ -44,26 +57,40 @@ def pieces(
     found = list(groups(pages, height))
     kinds = [kind_of(group, outline, height) for group in found]
     mark_tables(found, kinds, height)
-    sizes = sorted(
+    looks = sorted(
         {look(g.first) for g, (kind, level) in zip(found, kinds, strict=True) if kind == "heading" and not level}
     )
-    scope: list[tuple[int, float]] = []
-    base = 0
+    depths = Depths(looks)
     for group, kind, level in with_tables(found, kinds):
-        if kind == "heading" and level:
-            base, scope = level, []
-        elif kind == "heading":
-            level = base + len(sizes) - sizes.index(look(group.first)) if group.first.height else base + 1
-            scope = [(depth, left) for depth, left in scope if depth < level] + [(level, group.first.left)]
-        elif scope and group.first.height and kind in ("paragraph", "item") and group.first.left < scope[-1][1] - 5:
-            scope = [(depth, left) for depth, left in scope if left <= group.first.left + 5]
-            level = scope[-1][0] if scope else base
-        elif kind != "heading":
-            level = 0
+        depth = depths.heading(group.first, level) if kind == "heading" else depths.scope(group.first, kind)
         text, starts = joined(group, hyphens, "\n" if kind in ("table", "code") else " ")
         if kind == "paragraph" and 0 < group.first.bold < len(group.first.text):
             text, starts = with_term(group, text, starts)
-        yield Piece(kind, level, text, starts)
+        yield Piece(kind, depth, text, starts)
+
+
+class Depths:
+    """Gives headings that the outline does not hold their depth, and ends an indented box where the indent ends."""
+
+    def __init__(self, looks: Sequence[float]) -> None:
+        self.looks, self.base = looks, 0
+        self.boxes: list[tuple[int, float]] = []  # (depth, left edge) of the minor headings now open
+
+    def heading(self, line: Line, level: int) -> int:
+        """Depth of a heading: `level` from the outline, else one below it for the largest look, and so on down."""
+        if level:
+            self.base, self.boxes = level, []
+            return level
+        depth = self.base + (len(self.looks) - self.looks.index(look(line)) if line.height else 1)
+        self.boxes = [box for box in self.boxes if box[0] < depth] + [(depth, line.left)]
+        return depth
+
+    def scope(self, line: Line, kind: BlockKind) -> int:
+        """Depth of the heading a block stands under: 0 for the last one, less where it is set further left than that."""
+        if not self.boxes or not line.height or kind not in ("paragraph", "item") or line.left >= self.boxes[-1][1] - 5:
+            return 0
+        self.boxes = [box for box in self.boxes if box[1] <= line.left + 5]
+        return self.boxes[-1][0] if self.boxes else self.base
 
 
 def look(line: Line) -> float:
@@ -71,12 +98,15 @@ def look(line: Line) -> float:
     return round(line.height * 2) / 2
 
 
-def with_term(group: Group, text: str, starts: tuple[tuple[int, int], ...]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """A colon after a term in bold that hangs over its definition: print shows the end of the term by its type alone."""
+Starts = tuple[tuple[int, int], ...]
+
+
+def with_term(group: Group, text: str, starts: Starts) -> tuple[str, Starts]:
+    """A colon after a term in bold that hangs over its definition: in print its type alone shows where it ends."""
     term = text[: group.first.bold].rstrip()
     hanging = len(group.lines) == 1 or group.lines[1].left > group.first.left + 5
     rest = text[len(term) :]
-    if not hanging or not rest.startswith(" ") or not term[-1:].isalnum() and term[-1:] != ")" or len(term) > 60:
+    if not hanging or not rest.startswith(" ") or not (term[-1:].isalnum() or term[-1:] == ")") or len(term) > 60:
         return text, starts
     return f"{term}:{rest}", tuple((at + 1 if at else 0, page) for at, page in starts)
 
@@ -84,7 +114,6 @@ def with_term(group: Group, text: str, starts: tuple[tuple[int, int], ...]) -> t
 def kind_of(group: Group, outline: Outline, height: float) -> tuple[BlockKind, int]:
     """(kind, level) of a group by itself; level is 0 for a heading that the outline does not hold."""
     text = " ".join(line.text for line in group.lines)
-    first = group.first
     if len(group.lines) <= 3 and (level := outline.level(text, group.places[0])):
         return "heading", level
     if CAPTION.match(text) and is_caption(group, text, height):
@@ -106,7 +135,7 @@ def is_caption(group: Group, text: str, height: float) -> bool:
 
 
 def is_title(group: Group, text: str, height: float) -> bool:
-    """A heading by its look: short, unfinished, larger or bolder than the body; by its number where nothing is known."""
+    """A heading by its look: short, unfinished, larger or bolder than the body; or by its number alone."""
     words = text.split()
     if len(words) > 14 or not WORDS.search(text) or re.search(r"[.,;:]$", text) or MARK.match(text):
         return False
@@ -127,24 +156,25 @@ def is_formula(text: str) -> bool:
     """Mostly signs, digits and single letters, and no sentence."""
     words = len(re.findall(r"[^\W\d_]{3,}", text))
     tokens = len(text.split())
-    return word_letters(text) < 0.5 and words < 8 or (tokens >= 3 and words / tokens < 0.3 and "=" in text)
+    return (word_letters(text) < 0.5 and words < 8) or (tokens >= 3 and words / tokens < 0.3 and "=" in text)
 
 
-def row_like(group: Group, kind: BlockKind, height: float) -> bool:
-    """Whether a group could be a row of a table: one line, no sentence, and gaps, figures, small type, or a page number."""
+def row_like(group: Group, kind: BlockKind, height: float, usual: float) -> bool:
+    """Whether a group could be a row of a table: one line, no sentence, gaps or figures or a page number."""
     line = group.first
     if len(group.lines) > 1 or kind in ("heading", "caption") or re.search(r"[^\W\d_]{2}[.!?:;]$", line.text):
         return False
     tokens = line.text.split()
     numeric = sum(NUMERIC.match(token) is not None for token in tokens) / len(tokens)
-    spread = line.height > 0 and (line.right - line.left) / (len(line.text) * line.height) > 0.55
+    spread = line.height > 0 and density(line) > 1.4 * usual > 0
     small = 0 < line.height < 0.97 * height and len(line.text) < 70
     return numeric >= 0.4 or spread or small or LEADERS.search(line.text) is not None
 
 
 def mark_tables(found: Sequence[Group], kinds: list[tuple[BlockKind, int]], height: float) -> None:
     """Make tables of runs of at least two row-like groups, or of one beside a caption."""
-    rows = [row_like(group, kind, height) for group, (kind, _) in zip(found, kinds, strict=True)]
+    usual = usual_density([group.lines for group in found])
+    rows = [row_like(group, kind, height, usual) for group, (kind, _) in zip(found, kinds, strict=True)]
     for i, (kind, _) in enumerate(kinds):
         near = [j for j in (i - 1, i + 1) if 0 <= j < len(rows)]
         if rows[i] and (any(rows[j] for j in near) or any(kinds[j][0] == "caption" for j in near)):

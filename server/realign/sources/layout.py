@@ -7,6 +7,7 @@ their titles, then from size and boldness. Lines of a table are known by their g
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from realign.records import BlockKind
 from realign.sources.repair import Hyphens, ends_cut
 from realign.sources.running import Line
+from realign.sources.scripts import shift
 
 MARK = re.compile(r"^(?:[•◦▪‣●○■□➢✓*–—-]\s|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]\s(?!\d))")
 NUMBERED = re.compile(
@@ -25,8 +27,8 @@ CAPTION = re.compile(
     r"^(?:figure|fig\.|table|tab\.|abbildung|abb\.|tabelle|listing|chart|exhibit)\s*\d+(?:[.\-–]\d+)*", re.I
 )
 TERMINAL = re.compile(r"[.!?:;…][\"'”’»“)\]]*$")
-RAISED = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
-LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+NUMERIC = re.compile(r"^[\W\d]+$|^[\d.,%$€–/-]+[a-zA-Z]{0,2}$|^[_.]{3,}$")
+ENDED = re.compile(r"[^\W\d_]{2}[.!?:;][\"'”’»“)\]]*$")
 WORDS = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -69,31 +71,65 @@ class Group:
 
 
 class Shape(NamedTuple):
-    """What is usual on a page, in points: line step, right margin for each left edge, rightmost edge."""
+    """What is usual on a page, in points: line step, right margin for each left edge, rightmost edge.
+
+    density is the width of a body character as a share of the line's height.
+    """
 
     step: float
+    density: float
     margins: dict[int, float]
     right: float
 
 
-def page_shape(lines: Sequence[Line], step: float) -> Shape:
-    """The margins of a page. A left edge that fewer than two lines share has none of its own."""
-    groups: dict[int, list[float]] = {}
+def page_shape(lines: Sequence[Line], step: float, density: float) -> Shape:
+    """The margins of a page.
+
+    A left edge has one of its own where many lines share it, or where two do and reach about as far as the page's.
+    """
+    edges: dict[int, list[float]] = {}
     for line in lines:
-        groups.setdefault(round(line.left / 3), []).append(line.right)
-    margins = {left: max(rights) for left, rights in groups.items() if len(rights) > 1}
-    return Shape(step, margins, max((line.right for line in lines), default=0.0))
+        edges.setdefault(round(line.left / 3), []).append(line.right)
+    left, right = min((line.left for line in lines), default=0.0), max((line.right for line in lines), default=0.0)
+    margins = {
+        edge: max(rights)
+        for edge, rights in edges.items()
+        if len(rights) >= 6 or (len(rights) > 1 and max(rights) > right - max(30.0, 1.5 * (3 * edge - left) + 10.0))
+    }
+    return Shape(step, density, margins, right)
 
 
 def usual_step(pages: Sequence[Sequence[Line]], height: float) -> float:
     """The most frequent distance between body lines in points; 1.2 heights where there is none."""
     steps: Counter[float] = Counter()
     for lines in pages:
-        for upper, lower in zip(lines, lines[1:], strict=False):
+        for upper, lower in itertools.pairwise(lines):
             gap = upper.bottom - lower.bottom
             if 0.8 * height < gap < 2.2 * height and abs(upper.height - height) < 0.6:
                 steps[round(gap * 2) / 2] += 1
     return steps.most_common(1)[0][0] if steps else 1.2 * height
+
+
+def usual_density(pages: Sequence[Sequence[Line]]) -> float:
+    """Median width of a character as a share of the line's height, over longer lines; 0 where places are unknown."""
+    shares = sorted(density(line) for lines in pages for line in lines if len(line.text) >= 40 and line.height)
+    return shares[len(shares) // 2] if shares else 0.0
+
+
+def density(line: Line) -> float:
+    """Mean width of a character as a share of the line's height."""
+    return (line.right - line.left) / (len(line.text) * line.height)
+
+
+def is_row(line: Line, usual: float) -> bool:
+    """Whether a line alone looks like a table's row: set with gaps, or mostly figures, and no sentence's end."""
+    if not line.height or ENDED.search(line.text):
+        return False
+    tokens = line.text.split()
+    figures = sum(NUMERIC.match(token) is not None for token in tokens)
+    return (usual > 0 and density(line) > 1.4 * usual and len(tokens) > 1) or (
+        figures >= 2 and figures >= 0.5 * len(tokens)
+    )
 
 
 def body_height(pages: Sequence[Sequence[Line]]) -> float:
@@ -118,7 +154,7 @@ def merge_fragments(lines: Sequence[Line]) -> list[Line]:
 
 
 def beside(left: Line, right: Line) -> bool:
-    """Whether `right` goes on in the same visual row: it overlaps in height and starts within a letter of `left`'s end."""
+    """Whether `right` goes on in the same visual row: overlapping it, within a letter of its end."""
     overlap = min(left.top, right.top) - max(left.bottom, right.bottom)
     gap = right.left - left.right
     return overlap > 0.3 * min(left.height, right.height) > 0 and -2.0 <= gap <= 0.6 * left.height
@@ -127,34 +163,21 @@ def beside(left: Line, right: Line) -> bool:
 def attach(left: Line, right: Line) -> Line:
     """Two fragments as one line, set apart where there is a gap."""
     text = right.text
-    if right.height < 0.85 * left.height:
-        text = shift(text, right.bottom > left.bottom)
+    box = min(left.bottom, right.bottom), max(left.top, right.top)
+    if right.height < 0.87 * left.height:
+        text = shift(text, up=right.bottom + right.top > left.bottom + left.top)
         box = left.bottom, left.top
-    elif right.shifted:
-        text = shift(text[: abs(right.shifted)], right.shifted > 0) + text[abs(right.shifted) :]
-        box = left.bottom, left.top
-    else:
-        box = min(left.bottom, right.bottom), max(left.top, right.top)
-    gap = "" if right.left - left.right < 0.15 * left.height else " "
+    gap = "" if right.left - left.right < 0.12 * left.height else " "
     bold = left.bold + (len(gap) + right.bold if left.all_bold else 0)
     return Line(left.text + gap + text, left.left, max(left.right, right.right), *box, bold)
 
 
-def shift(text: str, up: bool) -> str:
-    """Raised or lowered text in the characters that show it: digits and signs; other text stays, marked by ^ or _."""
-    core = text.strip()
-    table = RAISED if up else LOWERED
-    if core and all(ord(character) in table for character in core):
-        return text.replace(core, core.translate(table))
-    return f"^{core}" if up and len(core) <= 4 else text
-
-
 def groups(pages: Sequence[Sequence[Line]], height: float) -> Iterator[Group]:
     """Paragraph-like groups of lines, over page breaks too."""
-    step = usual_step(pages, height)
+    step, density = usual_step(pages, height), usual_density(pages)
     current = Group()
     for page, lines in enumerate(pages):
-        shape = page_shape(lines, step)
+        shape = page_shape(lines, step, density)
         for place, line in enumerate(lines):
             if current.lines and not belongs(current, line, shape, new_page=place == 0):
                 yield current
@@ -175,6 +198,8 @@ def belongs(group: Group, line: Line, shape: Shape, new_page: bool) -> bool:
         return False
     if not last.height or not line.height:
         return goes_on_without_places(group, line, finished, new_page)
+    if is_row(line, shape.density) or is_row(last, shape.density):
+        return False
     if abs(line.height - last.height) > 0.12 * max(line.height, last.height):
         return False
     gap = last.bottom - line.bottom
@@ -203,7 +228,7 @@ def fills(last: Line, line: Line, shape: Shape) -> bool:
 
 
 def same_edge(group: Group, line: Line, finished: bool) -> bool:
-    """Whether the left edge of `line` fits the group: straight, a first-line indent, or hanging under a mark or term."""
+    """Whether the left edge of `line` fits the group: straight, after an indent, or hanging under a mark or term."""
     shift = line.left - group.last.left
     if abs(shift) <= 3.0:
         return True
@@ -232,4 +257,4 @@ def joined(group: Group, hyphens: Hyphens, between: str = " ") -> tuple[str, tup
 def cuts(pages: Sequence[Sequence[Line]]) -> list[tuple[str, str]]:
     """(line, next line) wherever a line ends inside a word."""
     flat = [line.text for lines in pages for line in lines]
-    return [(a, b) for a, b in zip(flat, flat[1:], strict=False) if ends_cut(a) and b[:1].islower()]
+    return [(a, b) for a, b in itertools.pairwise(flat) if ends_cut(a) and b[:1].islower()]

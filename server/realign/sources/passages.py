@@ -1,4 +1,4 @@
-"""Split a Document into passages: about so many words, whole sentences, one section, one role, exact slices of its text."""
+"""A Document -> passages: about so many words, whole sentences, one section, one role, exact slices of its text."""
 
 from __future__ import annotations
 

@@ -44,13 +44,6 @@ class Raw(NamedTuple):
 def read_pdf(path: Path, sha256: str, limits: Limits) -> Document:
     """The repaired document. Raises SourceError by name for a file that gives no text."""
     size = path.stat().st_size
-    with open(path, "rb") as file:
-        if b"%PDF" not in file.read(1024 * 1024):
-            raise DamagedSource(
-                f"{path.name} is called a PDF and holds no PDF header",
-                "a file that starts with %PDF",
-                "open it in a text editor to see what it is",
-            )
     raw = extract(path, size, limits)
     return repaired(path, sha256, raw)
 
@@ -78,7 +71,17 @@ def named(path: Path, error: tuple[str, str]) -> SourceError:
         return EncryptedSource(f"{name} needs a password", "a PDF that opens without one", "save an unprotected copy")
     if kind == "limit":
         return SourceLimit(f"{name} is too much to read: {detail}", "a document of usual size", "split or re-save it")
-    return DamagedSource(f"{name} can't be read: {detail}", "a whole PDF file", "fetch it again or re-save it")
+    return DamagedSource(
+        f"{name} can't be read: {what_is_wrong(path, detail)}", "a whole PDF file", "fetch it again or re-save it"
+    )
+
+
+def what_is_wrong(path: Path, detail: str) -> str:
+    """The plainest reason the file's bytes give, else what the reader said."""
+    data = path.read_bytes()
+    if b"%PDF" not in data[:1024]:
+        return "it is called a PDF and does not begin as one"
+    return detail if b"%%EOF" in data[-2048:] else f"it is cut off, its end is missing ({detail})"
 
 
 def run_child(reader: str, path: Path, size: int, limits: Limits) -> Raw:
@@ -169,17 +172,12 @@ def printed(output: IO[bytes]) -> Iterator[dict[str, Any]]:
 def repaired(path: Path, sha256: str, raw: Raw) -> Document:
     """Clean, unframe and lay out the child's lines. Raises EmptySource where no page has a letter."""
     pages, invisible = cleaned([[Line(*row) for row in page["rows"]] for page in raw.pages])
+    verdicts = [verdict("\n".join(line.text for line in lines)) for lines in pages]
+    refuse_textless(path, raw, verdicts)
     frame = running_lines(pages)
     pages = [[line for i, line in enumerate(lines) if (p, i) not in frame] for p, lines in enumerate(pages)]
     pages = [merge_fragments(lines) for lines in pages]
     text = "\n".join(line.text for lines in pages for line in lines)
-    verdicts = [verdict("\n".join(line.text for line in lines)) for lines in pages]
-    if all(how == "empty" for how in verdicts):
-        raise EmptySource(
-            f"{path.name} has no text on any of its {len(pages)} pages",
-            "pages with a text layer",
-            "it looks like a scan: run OCR over it first (for instance ocrmypdf)",
-        )
     hyphens = Hyphens(vocabulary(text), cuts(pages))
     titles = [Title(level, clean_text(title).text, page) for level, title, page in raw.structure.get("outline", ())]
     found = list(pieces(pages, titles, hyphens, body_height(pages)))
@@ -189,18 +187,33 @@ def repaired(path: Path, sha256: str, raw: Raw) -> Document:
     return document(path, sha256, "application/pdf", title, found, labels, verdicts, notes)
 
 
+def refuse_textless(path: Path, raw: Raw, verdicts: Sequence[Verdict]) -> None:
+    """Raises DamagedSource where every page failed, and EmptySource where no page has a letter."""
+    if all("failed" in page for page in raw.pages):
+        raise named(path, ("damaged", f"none of its pages can be loaded ({raw.pages[0]['failed']})"))
+    if all(how == "empty" for how in verdicts):
+        raise EmptySource(
+            f"{path.name} has no text on any of its {len(verdicts)} pages",
+            "pages with a text layer",
+            "it looks like a scan: run OCR over it first (for instance ocrmypdf)",
+        )
+
+
 def cleaned(pages: list[list[Line]]) -> tuple[list[list[Line]], int]:
     """The lines with their characters repaired, all at once, and how many characters no reader sees went."""
     flat = "\n".join(line.text.replace("\n", " ") for lines in pages for line in lines)
     text, invisible = clean_text(flat)
     texts = iter(text.split("\n"))
-    fresh = [[line._replace(text=re_spaced(next(texts))) for line in lines] for lines in pages]
+    fresh = [[refreshed(line, next(texts)) for line in lines] for lines in pages]
     return [[line for line in lines if line.text] for lines in fresh], invisible
 
 
-def re_spaced(text: str) -> str:
-    """Single spaces, none at the ends."""
-    return " ".join(text.split()) if "  " in text or text[:1] == " " or text[-1:] == " " else text
+def refreshed(line: Line, text: str) -> Line:
+    """The line with its repaired text, single-spaced; the bold start is counted again where characters changed."""
+    if text == line.text and "  " not in text:
+        return line
+    bold = len(clean_text(line.text[: line.bold]).text) if 0 < line.bold < len(line.text) else len(text)
+    return line._replace(text=" ".join(text.split()), bold=bold if line.bold else 0)
 
 
 def labels_of(raw: Raw, count: int) -> list[str]:

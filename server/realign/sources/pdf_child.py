@@ -1,4 +1,4 @@
-"""Read one PDF and print what it holds as JSON lines: the child process in which a hostile file may crash, hang or swell.
+"""Read one PDF and print what it holds as JSON lines: the child in which a hostile file may crash, hang or swell.
 
     python -m realign.sources.pdf_child pypdfium2 FILE.pdf MEGABYTES      (or pypdf, the second reader)
 
@@ -16,9 +16,10 @@ import re
 import resource
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from realign.sources.scripts import shift
 
 PAGE_CAP = 20_000
 SMALLEST_POINTS = 2.0
@@ -28,7 +29,11 @@ WHITE = 250
 
 CUT = re.compile("(?<=[\x02\ufffe])|\r?\n")  # PDFium's mark of a hyphen at a line's end takes the line break with it
 
-Row = list[Any]  # text, left, right, bottom, top (points), characters in bold from the start, raised or lowered ones
+# Where digits could be raised or lowered without a break in the line: after a letter or bracket, or longer numbers.
+DIGITS = re.compile(r"(?<=[^\W_])[-−–]?\d+|(?<=[)\]}])[-−–]?\d+|\d{2,}")
+SMALL = 0.87  # of the line's height, at most, for a raised or lowered character
+
+Row = list[Any]  # text, left, right, bottom, top (points), characters in bold from the start
 
 
 class Stop(Exception):
@@ -196,21 +201,40 @@ class Probe:
             last = self.raw.FPDFText_GetCharIndexFromTextIndex(self.text, last)
         start, end = self.place(first), self.place(last)
         _, _, bottom, top = max(start, end, key=lambda box: round(box[3] - box[2]))
-        small = start[3] - start[2] < 0.85 * (end[3] - end[2])
-        shifted = self.count(first, last, lambda i: self.place(i)[2:] == start[2:]) if small else 0
-        bold = self.count(first, last, self.bold) if self.bold(first) else 0
-        if shifted and start[2] < bottom:
-            shifted = -shifted
-        return [core, min(start[0], end[0]), max(start[1], end[1]), bottom, top, bold, shifted], self.seen(first)
+        bold = self.count(first, last) if self.bold(first) else 0
+        core = self.scripts(core, first, bottom, top)
+        return [core, min(start[0], end[0]), max(start[1], end[1]), bottom, top, bold], self.seen(first)
 
-    def count(self, first: int, last: int, holds: Callable[[int], object]) -> int:
-        """How many characters from `first` on have a property; all of a line whose last one has it."""
-        if holds(last):
+    def count(self, first: int, last: int) -> int:
+        """How many characters from `first` on are bold; all of a line whose last one is."""
+        if self.bold(last):
             return last - first + 1
         index = first
-        while index < last and (holds(index) or self.raw.FPDFText_IsGenerated(self.text, index) == 1):
+        while index < last and (self.bold(index) or self.raw.FPDFText_IsGenerated(self.text, index) == 1):
             index += 1
         return index - first
+
+    def scripts(self, core: str, first: int, bottom: float, top: float) -> str:
+        """The line's text with raised and lowered runs in their own characters; `first` is the index it starts at."""
+        limit, done, parts = SMALL * (top - bottom), 0, []
+        starts = [0] if self.small(first, limit) else []
+        for at in starts + [found.end() - 1 for found in DIGITS.finditer(core)]:
+            if at < done or not self.small(first + at, limit):
+                continue
+            start, end = at, at + 1
+            while start > done and core[start - 1] != " " and self.small(first + start - 1, limit):
+                start -= 1
+            while end < len(core) and core[end] != " " and self.small(first + end, limit):
+                end += 1
+            _, _, low, high = self.place(first + at)
+            parts += [core[done:start], shift(core[start:end], up=low + high > bottom + top)]
+            done = end
+        return "".join(parts) + core[done:] if parts else core
+
+    def small(self, index: int, limit: float) -> bool:
+        """Whether a character is lower than `limit` points."""
+        _, _, bottom, top = self.place(index)
+        return 0 < top - bottom < limit
 
     def place(self, index: int) -> tuple[float, float, float, float]:
         """left, right, bottom, top of a character's line box in points, one decimal."""
@@ -247,7 +271,7 @@ def read_with_pypdf(path: Path) -> None:
             say(page=index, rows=[], hidden=0, failed=f"{type(error).__name__}: {error}"[:200])
             continue
         meter.take(len(text))
-        rows = [[line.strip(), 0, 0, 0, 0, 0, 0] for line in text.splitlines() if line.strip()]
+        rows = [[line.strip(), 0, 0, 0, 0, 0] for line in text.splitlines() if line.strip()]
         say(page=index, rows=rows, hidden=0, size=[0, 0])
 
 

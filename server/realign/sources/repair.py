@@ -8,6 +8,7 @@ the document shows: the joined word, the hyphenated one, or the habit of the doc
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -127,6 +128,7 @@ def word_share(text: str) -> float:
     return sum(len(token) for token in tokens if word_like(token)) / total if total else 0.0
 
 
+@functools.lru_cache(maxsize=100_000)
 def word_like(token: str) -> bool:
     """Whether a token could be a word or a number."""
     if token.isdigit() or len(token) == 1:
@@ -154,22 +156,21 @@ def verdict(text: str) -> Verdict:
     return "garbled" if letters >= 40 and word_share(text) < 0.6 else "read"
 
 
-STOP_WORDS: Mapping[str, frozenset[str]] = {
-    "en": frozenset("the of and to in is that for it as with are this be on by from at or which not have was".split()),
-    "de": frozenset("der die und das ist von den mit ein eine für auf nicht des sich im dem zu es werden dass".split()),
-    "fr": frozenset("le la les des et est que une dans du pour qui sur par au pas plus ce sont avec il cette".split()),
-    "es": frozenset("el los las que una por para con del se es como más su sus pero este esta son entre y".split()),
-    "it": frozenset("il che di una per è non con del della sono gli nel alla più le dei anche come si".split()),
-    "pt": frozenset("o os que uma para com do da não por mais as dos das em ao como são sua é".split()),
-    "nl": frozenset("de het een en van dat niet te zijn op voor met aan als ook naar bij door wordt".split()),
+FREQUENT = {
+    "en": "the of and to in is that for it as with are this be on by from at or which not have was",
+    "de": "der die und das ist von den mit ein eine für auf nicht des sich im dem zu es werden dass",
+    "fr": "le la les des et est que une dans du pour qui sur par au pas plus ce sont avec il cette",
+    "es": "el los las que una por para con del se es como más su sus pero este esta son entre y",
+    "it": "il che di una per è non con del della sono gli nel alla più le dei anche come si",
+    "pt": "o os que uma para com do da não por mais as dos das em ao como são sua é",
+    "nl": "de het een en van dat niet te zijn op voor met aan als ook naar bij door wordt",
 }
+STOP_WORDS: Mapping[str, frozenset[str]] = {code: frozenset(words.split()) for code, words in FREQUENT.items()}
 
 
 def language(text: str) -> str:
-    """Two letters for the language whose most frequent words make up most of the text; "und" below 12 %, or a near tie."""
+    """Two letters for the language whose frequent words make up most of the text; "und" below 12 %, or a near tie."""
     words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:200_000])]
-    if len(words) < 20:
-        words = words * 1
     if not words:
         return "und"
     shares = sorted(((sum(w in table for w in words) / len(words), code) for code, table in STOP_WORDS.items()))

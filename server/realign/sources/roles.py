@@ -16,8 +16,9 @@ Role = Literal["prose", "glossary", "list", "exercise", "table", "other"]
 EXERCISE = re.compile(
     r"^(?:[\d.]+\s*)?(?:stats lab\b.*|.*\b(?:exercises?|homework|practice|problems?|solutions?|answers?|try it|quiz|"
     r"(?:review|discussion|study|critical thinking) questions?|questions?|check your understanding|checkpoint|activity|"
-    r"bringing it together|student learning outcomes|procedure|"
-    r"aufgaben?|übung(?:en|saufgaben?)?|lösung(?:en)?|exercices?|ejercicios?|(?:lab|experiment))\b)|^(?:example|beispiel|exemple)\b",
+    r"bringing it together|student learning outcomes|procedure|lab|experiment|"
+    r"aufgaben?|übung(?:en|saufgaben?)?|lösung(?:en)?|exercices?|ejercicios?)\b)|"
+    r"^(?:example|beispiel|exemple)\b",
     re.IGNORECASE,
 )
 GLOSSARY = re.compile(
@@ -26,7 +27,7 @@ GLOSSARY = re.compile(
 OTHER = re.compile(
     r"^(?:[\d.]+\s*)?(?:table of contents|contents|references?|bibliography|works cited|further reading|index|"
     r"(?:subject|author) index|list of (?:figures|tables)|copyright.*|attributions?\b.*|licen[cs]e.*|imprint|credits?|"
-    r"acknowledge?ments?|about the authors?|formula review|symbols?|notation|colophon|inhalt(?:sverzeichnis)?|"
+    r"using the .*calculator|acknowledge?ments?|about the authors?|formula review|symbols?|notation|colophon|inhalt(?:sverzeichnis)?|"
     r"literatur(?:verzeichnis)?|stichwortverzeichnis|sachverzeichnis|abbildungsverzeichnis|symbolverzeichnis|"
     r"abkürzungs?.*verzeichnis|impressum|danksagung|quellen|bildquellen)$",
     re.IGNORECASE,
@@ -37,7 +38,7 @@ CITATION = re.compile(r"\(accessed |https?://|www\.|doi:|\bISBN\b|^\[\d+\]|avail
 IMPERATIVE = re.compile(
     r"^(?:\(?\w{1,3}[.)]\s+)?(?:find|calculate|compute|determine|identify|explain|describe|construct|draw|sketch|list|name|"
     r"state|graph|use|complete|write|solve|show that|prove|suppose you|fill in|discuss|compare|give|press|record|"
-    r"let’s|let's|berechne\w*|zeige\w*|bestimme\w*|beweise\w*)\b",
+    r"let’s|let's|arrow|enter|go to|click|type|scroll|berechne\w*|zeige\w*|bestimme\w*|beweise\w*)\b",
     re.IGNORECASE,
 )
 DEICTIC = re.compile(r"^(?:use the following information|the following (?:questions?|exercises?))", re.IGNORECASE)
@@ -63,21 +64,22 @@ def block_role(kind: str, text: str, headings: Sequence[str]) -> Role:
         return "table"
     if kind in ("caption", "formula", "code", "heading"):
         return "other"
-    if LEGAL.search(text) and len(text.split()) < 120 or CITATION.search(text):
+    if (LEGAL.search(text) and len(text.split()) < 120) or CITATION.search(text):
         return "other"
     if forced == "glossary" and DEFINITION.match(text):
         return "glossary"
-    if DEICTIC.match(text) or IMPERATIVE.match(text) or questions(text) > 0.5:
+    if DEICTIC.match(text) or IMPERATIVE.match(text) or asking(text) > 0.4:
         return "exercise"
     if kind == "item":
         return "list"
     return "prose" if is_prose(text) else "other"
 
 
-def questions(text: str) -> float:
-    """Share of sentences that end in a question mark, in 0..1."""
-    spans = sentence_spans(text)
-    return sum(text[a:b].rstrip('"”’)').endswith("?") for a, b in spans) / len(spans) if spans else 0.0
+def asking(text: str) -> float:
+    """Share of sentences that ask the reader a question or give an order, in 0..1."""
+    sentences = [text[a:b] for a, b in sentence_spans(text)]
+    asked = [s.rstrip('"”’)').endswith("?") or IMPERATIVE.match(s) is not None for s in sentences]
+    return sum(asked) / len(asked) if asked else 0.0
 
 
 def is_prose(text: str) -> bool:

@@ -22,8 +22,7 @@ NUMBER = re.compile(r"\d+")
 class Line(NamedTuple):
     """A line of a page: its text and its box in points from the lower left corner, all 0 where unknown.
 
-    bold counts the characters in bold from the line's start; shifted those that are small and raised there, negative
-    for lowered ones.
+    bold counts the characters in bold from the line's start.
     """
 
     text: str
@@ -32,7 +31,6 @@ class Line(NamedTuple):
     bottom: float = 0.0
     top: float = 0.0
     bold: int = 0
-    shifted: int = 0
 
     @property
     def height(self) -> float:
@@ -49,7 +47,7 @@ class Spot(NamedTuple):
     """A line near the end of a page: page and line index, what remains of it without digits, and its height there."""
 
     page: int
-    index: int
+    line: int
     end: str
     key: str
     y: float
@@ -84,14 +82,17 @@ def running_lines(pages: Sequence[Sequence[Line]]) -> set[tuple[int, int]]:
     if offset is not None:
         bands = Counter(round(spot.y) for spot in running if spot.y)
         running += [spot for spot in places if is_number_line(pages, spot, offset, bands)]
-    return {(spot.page, spot.index) for spot in running}
+    found = {(spot.page, spot.line) for spot in running}
+    bare = sum(bool(lines) and all((page, i) in found for i in range(len(lines))) for page, lines in enumerate(pages))
+    return set() if bare > len(pages) / 2 else found  # a document of nothing but such lines means them
 
 
 def chained(group: list[Spot]) -> list[Spot]:
     """The spots of a group that stand in a chain of at least three near pages at one height."""
     kept: list[Spot] = []
     chain: list[Spot] = []
-    for spot in sorted(group, key=lambda s: (round(s.y / HEIGHT), s.page)) + [Spot(10**9, 0, "", "", -1e9)]:
+    last = Spot(10**9, 0, "", "", -1e9)  # closes the last chain
+    for spot in [*sorted(group, key=lambda s: (round(s.y / HEIGHT), s.page)), last]:
         if chain and (
             spot.page - chain[-1].page > NEAR or abs(spot.y - chain[-1].y) > HEIGHT or spot.page < chain[-1].page
         ):
@@ -116,7 +117,7 @@ def page_numbers(pages: Sequence[Sequence[Line]], places: Sequence[Spot]) -> dic
     """For each page, the numbers that begin or end one of its outer lines."""
     numbers: dict[int, set[int]] = defaultdict(set)
     for spot in places:
-        text = pages[spot.page][spot.index].text
+        text = pages[spot.page][spot.line].text
         ends = re.findall(r"^\W*(\d{1,5})(?=\W|$)|(?:^|\W)(\d{1,5})\W*$", text)
         numbers[spot.page] |= {int(value) for pair in ends for value in pair if value}
     return numbers
@@ -124,7 +125,7 @@ def page_numbers(pages: Sequence[Sequence[Line]], places: Sequence[Spot]) -> dic
 
 def is_number_line(pages: Sequence[Sequence[Line]], spot: Spot, offset: int, bands: Counter[int]) -> bool:
     """Whether a line is the page's number alone, or holds it at the height of a known running line."""
-    text, number = pages[spot.page][spot.index].text, str(spot.page + offset)
+    text, number = pages[spot.page][spot.line].text, str(spot.page + offset)
     if re.fullmatch(rf"\W*(?:page|seite|p\.|s\.)?\W*{number}(?:\s*(?:of|von|/)\s*\d+)?\W*", text.lower()):
         return True
     near = any(bands[round(spot.y) + shift] >= 3 for shift in (-2, -1, 0, 1, 2))

@@ -10,23 +10,23 @@ from __future__ import annotations
 import re
 
 # Abbreviations that are followed by more of the same sentence, whatever the case of the next word.
-NEVER_LAST = frozenset(
-    "dr mr mrs ms prof rev hon st gen col capt lt sgt gov sen rep pres messrs mme mlle fr hr frl dipl ing "
-    "e.g i.e eg ie cf vs viz fig figs eq eqs eqn sec secs ch chap chs vol vols pp p no nos nr ref refs ex tab thm def "
-    "lem prop cor app art approx ca resp al incl excl esp z.b d.h u.a s.o s.u bzw vgl abb bsp kap ggf evtl sog usf "
-    "jan feb mar apr jun jul aug sept oct nov dec mt ft sq p.ex c.-à-d".split()
-)
-# Abbreviations that end a sentence when a capital that looks like a new sentence follows.
-MAYBE_LAST = frozenset(
-    "etc inc corp ltd co bros u.s u.k u.s.a u.n e.u a.m p.m jr sr ph.d m.d b.a m.a usw u.s.w b.c a.d d.c".split()
-)
-NEEDS_MORE = frozenset("p pp no nos fig figs eq eqs sec ch chap vol ex tab art abb kap nr".split())  # ... a number
-STARTERS = frozenset(
-    "the a an this that these those it its he she they we you i in on at for from with if when while as but and or so "
-    "there here what which who how why because since although however thus then to by each every all some many most "
-    "another one two both no not after before during under over our their his her der die das ein eine es er sie wir "
-    "wenn le la les un une el los".split()
-)
+NEVER = """
+dr mr mrs ms prof rev hon st gen col capt lt sgt gov sen rep pres messrs mme mlle fr hr frl dipl ing e.g i.e eg ie cf vs
+viz fig figs eq eqs eqn sec secs ch chap chs vol vols pp p no nos nr ref refs ex tab thm def lem prop cor app art approx
+ca resp al incl excl esp z.b d.h u.a s.o s.u bzw vgl abb bsp kap ggf evtl sog usf jan feb mar apr jun jul aug sept oct
+nov dec mt ft sq p.ex
+"""
+# Abbreviations that end a sentence when a word that often begins one follows.
+MAYBE = "etc inc corp ltd co bros u.s u.k u.s.a u.n e.u a.m p.m jr sr ph.d m.d b.a m.a usw u.s.w b.c a.d d.c"
+BEFORE_NUMBERS = "p pp no nos fig figs eq eqs sec ch chap vol ex tab art abb kap nr"
+FIRST = """
+the a an this that these those it its he she they we you i in on at for from with if when while as but and or so there
+here what which who how why because since although however thus then to by each every all some many most another one two
+both no not after before during under over our their his her der die das ein eine es er sie wir wenn le la les un une el
+los
+"""
+NEVER_LAST, MAYBE_LAST = frozenset(NEVER.split()), frozenset(MAYBE.split())
+NEEDS_MORE, STARTERS = frozenset(BEFORE_NUMBERS.split()), frozenset(FIRST.split())
 END = re.compile(r"(?:[.!?]+|…)(?:[\"'”’»“)\]}]|\s(?=[»”])[»”])*(?=\s|$)")
 TOKEN = re.compile(r"\S+$")
 OPENING = "\"'“‘«„(['{[¿¡"
@@ -34,7 +34,7 @@ LIST_MARK = re.compile(r"^\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)]?$")
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each sentence of one paragraph, in order; [] for an empty one. Spans never hold outer white space.
+    """(start, end) of each sentence of one paragraph, in order; [] for an empty one. No outer white space.
 
     A paragraph without an end mark is one sentence.
     """
@@ -110,7 +110,7 @@ def starts_afresh(after: str) -> bool:
 
 
 def is_initial(text: str, start: int, dot: int, after: str) -> bool:
-    """Whether a single capital before a full stop is a name's initial ("J. Smith") and not a label ("plan B. The …")."""
+    """Whether a single capital before a full stop is an initial ("J. Smith"), no label ("plan B. The")."""
     if starts_afresh(after):
         return False
     before = text[max(start, dot - 30) : dot - 1].rstrip().split()
