@@ -17,7 +17,7 @@ def decoded(path: Path) -> tuple[str, list[str]]:
 
 
 def decoded_bytes(data: bytes, name: str) -> tuple[str, list[str]]:
-    """(text, notes): by byte order mark, else UTF-8, else Windows-1252 with a note. Raises DamagedSource for binary data."""
+    """(text, notes): by byte order mark, else UTF-8, else Windows-1252. Raises DamagedSource for binary data."""
     encoding = next((encoding for mark, encoding in MARKS if data.startswith(mark)), "utf-8")
     if encoding != "utf-16" and data[:65536].count(0) > len(data[:65536]) / 100:
         raise DamagedSource(f"{name} holds binary data", "a text file", "convert it to plain text first")

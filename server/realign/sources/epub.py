@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from realign.errors import DamagedSource, EmptySource, EncryptedSource, SourceLimit
-from realign.records import Document
+from realign.records import Document, Verdict
 from realign.sources.assemble import document
 from realign.sources.encodings import decoded_bytes
 from realign.sources.layout import Piece
@@ -105,7 +105,9 @@ def read_archive(path: Path, sha256: str, archive: zipfile.ZipFile) -> Document:
     package, folder = open_package(archive)
     pieces: list[Piece] = []
     notes: list[str] = []
-    labels, verdicts, left, invisible, missing = [], [], LARGEST_BOOK, 0, 0
+    labels: list[str] = []
+    verdicts: list[Verdict] = []
+    left, invisible, missing = LARGEST_BOOK, 0, 0
     for href in spine_pages(package):
         try:
             data = read_entry(archive, posixpath.normpath(posixpath.join(folder, href)), left)

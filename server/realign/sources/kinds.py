@@ -24,7 +24,9 @@ from realign.sources.layout import (
     joined,
     usual_density,
 )
+from realign.sources.leads import with_colon
 from realign.sources.repair import Hyphens
+from realign.sources.roles import GLOSSARY
 from realign.sources.running import Line
 
 LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d*$|\s[ivxlc\d]{1,4}$")
@@ -61,11 +63,14 @@ def pieces(
         {look(g.first) for g, (kind, level) in zip(found, kinds, strict=True) if kind == "heading" and not level}
     )
     depths = Depths(looks)
+    glossary = False
     for group, kind, level in with_tables(found, kinds):
         depth = depths.heading(group.first, level) if kind == "heading" else depths.scope(group.first, kind)
         text, starts = joined(group, hyphens, "\n" if kind in ("table", "code") else " ")
         if kind == "paragraph" and 0 < group.first.bold < len(group.first.text):
-            text, starts = with_term(group, text, starts)
+            text, starts = with_term(group, text, starts, glossary)
+        if kind == "heading":
+            glossary = GLOSSARY.search(text) is not None
         yield Piece(kind, depth, text, starts)
 
 
@@ -86,7 +91,7 @@ class Depths:
         return depth
 
     def scope(self, line: Line, kind: BlockKind) -> int:
-        """Depth of the heading a block stands under: 0 for the last one, less where it is set further left than that."""
+        """Depth of the heading a block stands under: 0 for the last one, another where it is set further left."""
         if not self.boxes or not line.height or kind not in ("paragraph", "item") or line.left >= self.boxes[-1][1] - 5:
             return 0
         self.boxes = [box for box in self.boxes if box[1] <= line.left + 5]
@@ -101,14 +106,12 @@ def look(line: Line) -> float:
 Starts = tuple[tuple[int, int], ...]
 
 
-def with_term(group: Group, text: str, starts: Starts) -> tuple[str, Starts]:
-    """A colon after a term in bold that hangs over its definition: in print its type alone shows where it ends."""
-    term = text[: group.first.bold].rstrip()
-    hanging = len(group.lines) == 1 or group.lines[1].left > group.first.left + 5
-    rest = text[len(term) :]
-    if not hanging or not rest.startswith(" ") or not (term[-1:].isalnum() or term[-1:] == ")") or len(term) > 60:
-        return text, starts
-    return f"{term}:{rest}", tuple((at + 1 if at else 0, page) for at, page in starts)
+def with_term(group: Group, text: str, starts: Starts, glossary: bool) -> tuple[str, Starts]:
+    """The text with a colon after a bold term that hangs over its definition, or stands on one line in a glossary."""
+    hanging = len(group.lines) > 1 and group.lines[1].left > group.first.left + 5
+    marked = with_colon(text, group.first.bold) if hanging or (glossary and len(group.lines) == 1) else text
+    longer = len(marked) - len(text)
+    return marked, tuple((at + longer if at else 0, page) for at, page in starts)
 
 
 def kind_of(group: Group, outline: Outline, height: float) -> tuple[BlockKind, int]:

@@ -13,7 +13,8 @@ from realign.errors import EmptySource, SourceLimit
 from realign.records import BlockKind, Document
 from realign.sources.assemble import document
 from realign.sources.encodings import decoded
-from realign.sources.layout import CAPTION, Piece
+from realign.sources.layout import Piece
+from realign.sources.leads import Leads
 from realign.sources.limits import Limits
 from realign.sources.repair import clean_text, verdict
 from realign.sources.scripts import shift
@@ -33,16 +34,18 @@ SKIPPED = {
     "button",
 }
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+HOLDERS = """
+p div section article main body blockquote aside header footer dd dt ul ol dl figure form details summary address center
+td th
+"""
 BREAKING: dict[str, BlockKind] = {
-    **dict.fromkeys(("p", "div", "section", "article", "main", "body", "blockquote", "aside", "header", "footer", "dd"), "paragraph"),
-    **dict.fromkeys(("ul", "ol", "dl", "figure", "form", "details", "summary", "address", "center", "td", "th"), "paragraph"),
+    **dict.fromkeys(HOLDERS.split(), "paragraph"),
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), "heading"),
     **dict.fromkeys(("figcaption", "caption"), "caption"),
     "li": "item",
-    "dt": "paragraph",
     "pre": "code",
     "table": "table",
-}  # fmt: skip
+}
 HIDDEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d])|opacity\s*:\s*0(?![.\d])", re.I
 )
@@ -62,6 +65,7 @@ class Reader(HTMLParser):
         self.rows: list[list[str]] | None = None
         self.raised: list[tuple[str, int]] = []
         self.in_title = False
+        self.leads, self.bold, self.bold_from = Leads(), 0, 0  # bold: how many parts from the block's start are bold
 
     @property
     def skipping(self) -> bool:
@@ -93,6 +97,8 @@ class Reader(HTMLParser):
             self.rows = []
         elif tag == "tr" and self.rows is not None:
             self.rows.append([])
+        elif tag in ("b", "strong"):
+            self.bold_from = len(self.parts) if not self.bold else self.bold_from
         elif tag in ("sup", "sub"):
             self.raised.append((tag, len(self.parts)))
         if tag in ("td", "th", "caption") and self.rows is not None:
@@ -118,6 +124,8 @@ class Reader(HTMLParser):
 
     def leave(self, tag: str) -> None:
         """End a block, a row's cell or a raised run."""
+        if tag in ("b", "strong") and not self.bold and not squeezed("".join(self.parts[: self.bold_from])):
+            self.bold = len(self.parts)
         if tag in ("sup", "sub") and self.raised:
             _, start = self.raised.pop()
             inside = "".join(self.parts[start:])
@@ -156,20 +164,28 @@ class Reader(HTMLParser):
     def flush(self, end: str = "") -> None:
         """Turn the text gathered so far into a piece. A term waits for its definition."""
         kind, level = self.kinds[-1]
-        text = "".join(self.parts)
-        self.parts, self.raised = [], []
+        text, bold = "".join(self.parts), len(squeezed("".join(self.parts[: self.bold])))
+        self.parts, self.raised, self.bold, self.bold_from = [], [], 0, 0
         text = "\n".join(line.rstrip() for line in text.strip("\n").split("\n")) if kind == "code" else squeezed(text)
         if end == "dt":
             self.term = text.rstrip(":")
         elif text:
-            self.add(kind, level, f"{self.term}: {text}" if self.term else text)
-            self.term = ""
+            self.add_read(kind, level, text, bold)
+
+    def add_read(self, kind: BlockKind, level: int, text: str, bold: int) -> None:
+        """A piece whose bold start and waiting term have had their say."""
+        if kind == "heading":
+            self.leads.heading(level, text)
+        elif self.term:
+            text = f"{self.term}: {text}"
+        elif kind == "paragraph":
+            kind, level, text = self.leads.read(text, bold)
+        self.term = ""
+        self.add(kind, level, text)
 
     def add(self, kind: BlockKind, level: int, text: str) -> None:
         """One more piece, unless it is empty."""
         cleaned = text.strip()
-        if kind == "paragraph" and CAPTION.match(cleaned) and len(cleaned.split()) <= 3:
-            kind = "caption"
         if cleaned:
             self.pieces.append(Piece(kind, level, cleaned, ((0, self.page),)))
 

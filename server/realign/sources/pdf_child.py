@@ -200,7 +200,8 @@ class Probe:
             first = self.raw.FPDFText_GetCharIndexFromTextIndex(self.text, first)
             last = self.raw.FPDFText_GetCharIndexFromTextIndex(self.text, last)
         start, end = self.place(first), self.place(last)
-        _, _, bottom, top = max(start, end, key=lambda box: round(box[3] - box[2]))
+        middle = self.place((first + last) // 2)  # the tallest of three: either end may be a raised or lowered one
+        _, _, bottom, top = max(start, middle, end, key=lambda box: round(box[3] - box[2]))
         bold = self.count(first, last) if self.bold(first) else 0
         core = self.scripts(core, first, bottom, top)
         return [core, min(start[0], end[0]), max(start[1], end[1]), bottom, top, bold], self.seen(first)

@@ -11,7 +11,8 @@ from realign.errors import EmptySource
 from realign.records import Document
 from realign.sources.assemble import document
 from realign.sources.encodings import decoded
-from realign.sources.layout import CAPTION, MARK, NUMBERED, TERMINAL, Piece
+from realign.sources.layout import MARK, NUMBERED, TERMINAL, Piece
+from realign.sources.leads import Leads
 from realign.sources.limits import Limits
 from realign.sources.repair import Hyphens, clean_text, ends_cut, verdict, vocabulary
 
@@ -27,6 +28,7 @@ LINK = re.compile(r"\[([^\]]+)\](?:\([^)\s]*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
 TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 EMPHASIS = re.compile(r"(?<![\w\\])(\*\*\*|\*\*|\*|___|__|_)(?=\S)(.+?)(?<=[^\s\\])\1(?!\w)")
 INNER_EMPHASIS = re.compile(r"(?<!\\)(\*\*|\*)(?=\S)([^*\n]+?)(?<=[^\s\\])\1")
+BOLD_START = re.compile(r"(\*\*|__)(?=\S).+?(?<=\S)\1")
 CODE_SPAN = re.compile(r"(`+)(.+?)\1")
 ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 REFERENCE = re.compile(r"^\[[^\]]+\]:\s+\S+")
@@ -50,6 +52,7 @@ def markdown_pieces(text: str) -> Iterator[Piece]:
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
     lines = [unquoted(line) for line in COMMENT.sub("", text).split("\n")]
     waiting: list[str] = []
+    leads = Leads()
     at = 0
     while at < len(lines):
         line = lines[at].strip()
@@ -59,7 +62,7 @@ def markdown_pieces(text: str) -> Iterator[Piece]:
             if setext:
                 yield piece("heading", 1 if line[0] == "=" else 2, inline(" ".join(waiting)))
             else:
-                yield from paragraph(waiting)
+                yield from paragraph(waiting, leads)
             waiting = []
         elif UNDERLINE.match(line) and waiting:
             yield piece("heading", 1 if line[0] == "=" else 2, inline(" ".join(waiting)))
@@ -69,13 +72,14 @@ def markdown_pieces(text: str) -> Iterator[Piece]:
             yield found
             continue
         if found_heading := heading_of(line):
+            leads.heading(*found_heading)
             yield piece("heading", *found_heading)
         elif (
             line and not RULE.match(line) and not REFERENCE.match(line) and not (UNDERLINE.match(line) and not waiting)
         ):
             waiting.append(line)
         at += 1
-    yield from paragraph(waiting)
+    yield from paragraph(waiting, leads)
 
 
 def heading_of(line: str) -> tuple[int, str] | None:
@@ -104,19 +108,18 @@ def block_at(lines: list[str], at: int) -> tuple[Piece, int] | None:
     return None
 
 
-def paragraph(lines: list[str]) -> Iterator[Piece]:
-    """The lines gathered so far as a paragraph, a list item or a caption."""
+def paragraph(lines: list[str], leads: Leads) -> Iterator[Piece]:
+    """The lines gathered so far as a paragraph, a list item, a minor heading or a caption."""
     text = " ".join(lines)
     if not text.strip():
         return
     bullet = BULLET.match(text)
     shown = inline(text[bullet.end() :] if bullet and text[0] in "-*+" else text)
-    if CAPTION.match(shown) and text.lstrip().startswith(("*", "_")) and not bullet:
-        yield piece("caption", 0, shown)
-    elif lead := re.fullmatch(r"(\*\*|__)([^*_]+)\1:?", text.strip()):
-        yield piece("heading", 6, inline(lead[2]).rstrip(":"))
-    else:
-        yield piece("item" if bullet or MARK.match(shown) else "paragraph", 0, shown)
+    if bullet or MARK.match(shown):
+        yield piece("item", 0, shown)
+        return
+    lead = BOLD_START.match(text)
+    yield piece(*leads.read(shown, len(inline(lead[0])) if lead else 0))
 
 
 def piece(kind: str, level: int, text: str) -> Piece:
@@ -125,7 +128,7 @@ def piece(kind: str, level: int, text: str) -> Piece:
 
 
 def text_pieces(text: str) -> Iterator[Piece]:
-    """Pieces of plain text: paragraphs by empty lines, lines joined; headings only where they stand alone and look it."""
+    """Pieces of plain text: paragraphs by empty lines, lines joined; a heading stands alone and looks like one."""
     hyphens = Hyphens(vocabulary(text))
     for part in re.split(r"\n\s*\n", text):
         lines = [line.strip() for line in part.split("\n") if line.strip()]

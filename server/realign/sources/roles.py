@@ -27,7 +27,8 @@ GLOSSARY = re.compile(
 OTHER = re.compile(
     r"^(?:[\d.]+\s*)?(?:table of contents|contents|references?|bibliography|works cited|further reading|index|"
     r"(?:subject|author) index|list of (?:figures|tables)|copyright.*|attributions?\b.*|licen[cs]e.*|imprint|credits?|"
-    r"using the .*calculator|acknowledge?ments?|about the authors?|formula review|symbols?|notation|colophon|inhalt(?:sverzeichnis)?|"
+    r"using the .*calculator|acknowledge?ments?|about the authors?|formula review|symbols?|notation|colophon|"
+    r"inhalt(?:sverzeichnis)?|"
     r"literatur(?:verzeichnis)?|stichwortverzeichnis|sachverzeichnis|abbildungsverzeichnis|symbolverzeichnis|"
     r"abkürzungs?.*verzeichnis|impressum|danksagung|quellen|bildquellen)$",
     re.IGNORECASE,

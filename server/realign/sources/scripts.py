@@ -10,11 +10,11 @@ ORDINAL = frozenset(("st", "nd", "rd", "th", "er", "re", "e", "o", "a", "de"))
 def shift(text: str, up: bool) -> str:
     """`text` raised (`up`) or lowered: in characters that show it where all have one, else "^" before raised text.
 
-    Ordinal endings stay plain, and so does lowered text without such characters. Outer spaces stay where they are.
+    Ordinal endings and marks like [3] stay plain, and so does lowered text without such characters. Outer spaces stay where they are.
     """
     core = text.strip()
     table = RAISED if up else LOWERED
-    if not core or (up and core in ORDINAL):
+    if not core or (up and (core in ORDINAL or core[0] == "[")):
         return text
     if all(character in table for character in core):
         return text.replace(core, "".join(table[character] for character in core))
