@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS stages (
 CREATE TABLE IF NOT EXISTS gates (
     stage TEXT NOT NULL, name TEXT NOT NULL, fingerprint TEXT NOT NULL, body TEXT NOT NULL, at REAL NOT NULL,
     PRIMARY KEY (stage, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (
+    stage TEXT, name TEXT, value INTEGER NOT NULL, PRIMARY KEY (stage, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, stage TEXT, message TEXT NOT NULL, data TEXT);
 """
 DATABASE, LOCK = "run.db", "run.lock"
@@ -53,11 +55,15 @@ DATABASE, LOCK = "run.db", "run.lock"
 
 @dataclass(slots=True)
 class Batch:
-    """What one step of a stage finished: the inputs it consumed, what came out, and what was dropped with why."""
+    """What one step of a stage finished: the inputs it consumed, what came out, and what was dropped with why.
+
+    counts are added to the stage's counters: numbers that no record shows, such as how many prompts were written.
+    """
 
     done: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     drops: list[Dropped] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,10 @@ class Run:
                 ((stage, d.step, d.record, d.kind, d.reason, d.detail) for d in batch.drops),
             )
             self.db.executemany("INSERT OR IGNORE INTO done VALUES (?, ?)", ((stage, item) for item in batch.done))
+            self.db.executemany(
+                "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+                ((stage, name, value) for name, value in batch.counts.items()),
+            )
             self.db.execute(
                 "UPDATE stages SET updated = ?, done = done + ? WHERE name = ?", (time.time(), len(batch.done), stage)
             )
@@ -202,6 +212,11 @@ class Run:
     def count(self, kind: str) -> int:
         """How many records of a kind there are."""
         return int(self.db.execute("SELECT COUNT(*) FROM records WHERE kind = ?", (kind,)).fetchone()[0])
+
+    def counter(self, stage: str, name: str) -> int:
+        """A counter that the batches of a stage added to."""
+        row = self.db.execute("SELECT value FROM counters WHERE stage = ? AND name = ?", (stage, name)).fetchone()
+        return int(row[0]) if row else 0
 
     def done(self, stage: str) -> set[str]:
         """The inputs a stage has consumed already."""
@@ -251,7 +266,7 @@ class Run:
             )
 
     def _forget(self, stage: str) -> None:
-        for table in ("records", "drops", "done", "gates"):
+        for table in ("records", "drops", "done", "gates", "counters"):
             self.db.execute(f"DELETE FROM {table} WHERE stage = ?", (stage,))
         self.db.execute("DELETE FROM stages WHERE name = ?", (stage,))
 

@@ -101,6 +101,7 @@ class Gates(Section):
     pairs_medium: int = 100
     length_bias: float = 0.70
     decontamination: float = 0.90
+    integrity: float = Field(1.0, description="share of rows, passages or steps that must hold without exception")
     minimum_records: int = 30
 
 

@@ -1,0 +1,117 @@
+"""Subject, verb and rest of a plain sentence, where they can be told apart with certainty.
+
+split_clause("A dot plot consists of a number line.", lexicon) -> Clause("A dot plot", "consists", "consist", "of a …")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from realign.curate.authors.extractive.grammar import (
+    AUXILIARIES,
+    BE,
+    CONJUNCTIONS,
+    MODALS,
+    PREPOSITIONS,
+    is_plural,
+    words,
+)
+from realign.curate.authors.extractive.lexicon import Lexicon, base_form
+
+INSIDE_SUBJECT = frozenset("of in for between the a an".split())
+BREAKS_SUBJECT = CONJUNCTIONS | frozenset("that which who whom whose where to not than".split())
+LONGEST_SUBJECT = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """verb as written; base is its base form for a lexical verb and "" for an auxiliary; rest has no full stop."""
+
+    subject: str
+    verb: str
+    base: str
+    rest: str
+
+    @property
+    def head(self) -> str:
+        """The subject's last word before any preposition: the noun that the verb agrees with."""
+        head = ""
+        for word in words(self.subject):
+            if word.lower() in PREPOSITIONS and head:
+                break
+            head = word
+        return head
+
+
+def split_clause(sentence: str, lexicon: Lexicon) -> Clause | None:
+    """The clause of a sentence whose subject is one plain noun phrase, or None when that is not certain."""
+    tokens = sentence.rstrip(".").split(" ")
+    for place, token in enumerate(tokens[: LONGEST_SUBJECT + 1]):
+        low = token.lower()
+        if place and (low in AUXILIARIES or _is_finite(low, tokens[place - 1], lexicon)):
+            subject, rest = tokens[:place], " ".join(tokens[place + 1 :])
+            if not rest or not _is_noun_phrase(subject, lexicon):
+                return None
+            base = "" if low in AUXILIARIES else base_form(low, lexicon.verbs) or low
+            clause = Clause(" ".join(subject), token, base, rest)
+            return clause if _agrees(clause) else None
+        if not token[-1:].isalnum() or low in BREAKS_SUBJECT:
+            return None
+    return None
+
+
+def _is_finite(word: str, before: str, lexicon: Lexicon) -> bool:
+    """True for an -s form of a known verb after a noun-like word, or a base form after a plural."""
+    if before.lower() in INSIDE_SUBJECT or before.lower() in PREPOSITIONS:
+        return False
+    if base_form(word, lexicon.verbs) and not is_plural(before):
+        return word not in lexicon.terms
+    return word in lexicon.verbs and is_plural(before) and word not in lexicon.terms
+
+
+def _is_noun_phrase(tokens: list[str], lexicon: Lexicon) -> bool:
+    low = [token.lower() for token in tokens]
+    ends_well = low[-1] not in PREPOSITIONS and not low[-1].endswith("ly")
+    starts_well = low[0] not in PREPOSITIONS and low[0] not in lexicon.verbs
+    return ends_well and starts_well and low[-1] not in ("a", "an", "the", "of", "each", "every")
+
+
+def _agrees(clause: Clause) -> bool:
+    """Subject and verb agree in number, as far as it shows: a sign that the split is right."""
+    plural = is_plural(clause.head) or " and " in clause.subject
+    verb = clause.verb.lower()
+    if verb in ("is", "was", "has", "does"):
+        return not plural or clause.head.lower().endswith("s")
+    if verb in ("are", "were", "have", "do"):
+        return plural
+    if verb in MODALS or verb == "had" or verb == "did":
+        return True
+    return plural == (verb == clause.base)
+
+
+def negate(clause: Clause) -> str:
+    """The clause with its verb negated, or un-negated when it was."""
+    verb, rest = clause.verb, clause.rest
+    if rest.startswith("not "):
+        return f"{clause.subject} {verb} {rest[4:]}."
+    if verb == "cannot":
+        return f"{clause.subject} can {rest}."
+    if verb.lower() in BE | MODALS:
+        return f"{clause.subject} {'cannot' if verb == 'can' else verb + ' not'} {rest}."
+    if verb.lower() in ("has", "have", "had", "does", "do", "did") or not clause.base:
+        return ""
+    return f"{clause.subject} {'do' if verb == clause.base else 'does'} not {clause.base} {rest}."
+
+
+def as_question(clause: Clause, lead: str, lowered: str) -> str:
+    """lead + auxiliary + subject + rest, as in "Why is the median …?"; lowered is the subject as it stands inside.
+
+    "" for a clause that can't be turned round: "has a mean" is no auxiliary.
+    """
+    if clause.base:
+        text = f"{lead} {'do' if clause.verb == clause.base else 'does'} {lowered} {clause.base} {clause.rest}?"
+    elif clause.verb.lower() in BE | MODALS - {"cannot"}:
+        text = f"{lead} {clause.verb} {lowered} {clause.rest}?"
+    else:
+        return ""
+    return text.strip()[0].upper() + text.strip()[1:]

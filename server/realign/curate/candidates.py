@@ -1,0 +1,99 @@
+"""Stage 2, candidates: at least two completions a prompt, by the author the settings name.
+
+Prompts that brought their answers keep them. A prompt that ends with fewer than two different completions is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from realign.curate.authors import author_identity, extractive
+from realign.records import Completion, Dropped, Passage, Prompt, make_id
+from realign.run import Batch, Run
+from realign.settings import Settings
+
+if TYPE_CHECKING:
+    from realign.workflow import Work
+
+Asked = tuple[Prompt, Passage]
+Author = Callable[[Sequence[Asked]], tuple[list[Completion], list[Dropped]]]
+EXTRACTIVE_BATCH = 256
+
+
+def inputs(run: Run, settings: Settings) -> str:
+    """The author's identity."""
+    return author_identity(settings.candidates.author)
+
+
+def complete_prompts(work: Work) -> Iterator[Batch]:
+    """Answer every prompt that has not been answered, a fixed batch at a time."""
+    run, seen = work.run, work.run.done(work.stage)
+    passages = {passage.id: passage for passage in run.records("passage")}
+    asked = [(prompt, passages[prompt.parent]) for prompt in run.records("prompt")]
+    author, size = _author(work)
+    for start in range(0, len(asked), size):
+        some = [pair for pair in asked[start : start + size] if pair[0].id not in seen]
+        work.progress(None, len(asked), "answering prompts")
+        if some:
+            yield _completed(some, *author(some))
+    work.progress(None, len(asked), "every prompt answered")
+
+
+def _completed(some: Sequence[Asked], completions: list[Completion], drops: list[Dropped]) -> Batch:
+    """A batch in which prompts with fewer than two different completions are dropped."""
+    texts: dict[str, set[str]] = {prompt.id: set() for prompt, _ in some}
+    for completion in completions:
+        texts[completion.parent].add(completion.text)
+    few = {prompt for prompt, found in texts.items() if len(found) < 2}
+    drops += [Dropped(prompt, "prompt", "complete", "fewer than two different completions") for prompt in sorted(few)]
+    kept: list[Completion] = [completion for completion in completions if completion.parent not in few]
+    return Batch([prompt.id for prompt, _ in some], list(kept), drops)
+
+
+def _author(work: Work) -> tuple[Author, int]:
+    """The author as a function, and the size of its batches."""
+    settings = work.settings.candidates
+    if settings.author != extractive.NAME:
+        from realign.curate.authors.model import write_completions
+        from realign.engine import open_engine
+
+        engine = open_engine(settings.author)
+        return lambda some: _with_given(
+            some, lambda rest: write_completions(engine, rest, settings)
+        ), settings.batch_size
+    lexicons = _lexicons(work.run)
+
+    def write(some: Sequence[Asked]) -> tuple[list[Completion], list[Dropped]]:
+        found: list[Completion] = []
+        for prompt, passage in some:
+            if passage.role != "given":
+                found += extractive.answer(
+                    prompt, passage, lexicons[passage.parent], settings.per_prompt, settings.seed
+                )
+        return found, []
+
+    return lambda some: _with_given(some, write), EXTRACTIVE_BATCH
+
+
+def _with_given(some: Sequence[Asked], write: Author) -> tuple[list[Completion], list[Dropped]]:
+    """Given answers first; the author writes for the prompts that brought fewer than two."""
+    found = [
+        Completion(make_id("completion", prompt.id, text), prompt.id, text, "given", "given", 0)
+        for prompt, _ in some
+        for text in prompt.answers
+    ]
+    completions, drops = write([pair for pair in some if len(pair[0].answers) < 2])
+    return found + completions, drops
+
+
+def _lexicons(run: Run) -> dict[str, extractive.Lexicon]:
+    """What the extractive author knows of each English document, from the passages it was asked about."""
+    by_document: dict[str, list[Passage]] = {}
+    for passage in run.records("passage"):
+        by_document.setdefault(passage.parent, []).append(passage)
+    return {
+        document.id: extractive.build_lexicon(document, by_document.get(document.id, []))
+        for document in run.records("document")
+        if document.language in extractive.LANGUAGES
+    }

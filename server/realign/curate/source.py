@@ -1,0 +1,143 @@
+"""Stage 1, source: files -> documents -> passages -> prompts, a quota a passage, unclear prompts dropped.
+
+Each file is read once (in a child process where it is a PDF); a file that can't be read is dropped by name and the rest
+goes on. Then passages are asked about, a batch at a time. Existing rows (JSONL) bring their own prompts and answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realign.curate import given
+from realign.curate.authors import extractive, rules
+from realign.errors import EmptySource, SourceError, UsageError
+from realign.records import Document, Dropped, Passage, Prompt
+from realign.run import Batch, Run, file_sha256
+from realign.settings import Settings
+from realign.sources import Limits, read_document
+from realign.sources.passages import split_passages
+
+if TYPE_CHECKING:
+    from realign.workflow import Work
+
+PASSAGES_A_BATCH = 64
+
+
+def inputs(run: Run, settings: Settings) -> str:
+    """The hashes of the sources, in order, and the author's identity."""
+    from realign.curate.authors import author_identity
+
+    hashes = ",".join(source["sha256"] for source in run.noted("sources", []))
+    return f"{hashes};{author_identity(settings.source.author)}"
+
+
+def read_and_ask(work: Work) -> Iterator[Batch]:
+    """Read every source, then ask about every passage."""
+    sources, seen = work.run.noted("sources", []), work.run.done(work.stage)
+    for place, source in enumerate(sources):
+        work.progress(None, len(sources), f"reading {source['name']}")
+        if source["path"] not in seen:
+            yield _read(source, work.settings)
+            work.progress(None, len(sources), f"read {place + 1} of {len(sources)} documents")
+    if not work.run.count("document"):
+        reasons = "; ".join(f"{drop.record}: {drop.detail}" for _, drop in work.run.drops(work.stage))
+        raise EmptySource("No document could be read", reasons, "another source, or OCR for scans")
+    yield from _ask(work, seen)
+
+
+def _read(source: dict[str, Any], settings: Settings) -> Batch:
+    path = Path(source["path"])
+    try:
+        if file_sha256(path) != source["sha256"]:
+            raise SourceError(
+                f"{path.name} changed while the run was going on", "the file it started with", "start again"
+            )
+        if path.suffix.lower() == ".jsonl":
+            return given.read_rows(path, source["sha256"])
+        limits = Limits(settings.source.seconds_per_file, settings.source.megabytes_per_file)
+        document = read_document(path, limits)
+    except SourceError as error:
+        drop = Dropped(source["name"], "document", "read", type(error).__name__, str(error))
+        return Batch(done=[source["path"]], drops=[drop])
+    passages = split_passages(document, settings.source.passage_words)
+    return Batch(done=[source["path"]], records=[document, *passages])
+
+
+def _ask(work: Work, seen: set[str]) -> Iterator[Batch]:
+    """Ask about the passages of every document that were not asked about yet."""
+    write = _author(work)
+    by_document: dict[str, list[Passage]] = {}
+    for passage in work.run.records("passage"):
+        by_document.setdefault(passage.parent, []).append(passage)
+    total = len(work.run.noted("sources", [])) + sum(map(len, by_document.values()))
+    for document in list(work.run.records("document")):
+        passages = by_document.get(document.id, [])
+        pending = [passage for passage in passages if passage.id not in seen]
+        for start in range(0, len(pending), PASSAGES_A_BATCH):
+            some = pending[start : start + PASSAGES_A_BATCH]
+            prompts, drops = write(document, passages, some)
+            yield _asked(some, prompts, drops)
+            work.progress(None, total, f"asking about {document.name}")
+
+
+def _asked(passages: Sequence[Passage], prompts: Sequence[Prompt], drops: Sequence[Dropped]) -> Batch:
+    """A batch in which unclear prompts are dropped with their reason, and so are passages without a clear one."""
+    lost = [drop for drop in drops if drop.kind == "prompt"]
+    clear = []
+    for prompt in prompts:
+        if reason := rules.unclear(prompt.text):
+            lost.append(Dropped(prompt.id, "prompt", "clarity", reason, prompt.text))
+        else:
+            clear.append(prompt)
+    asked = {prompt.parent for prompt in clear}
+    named = {drop.record: drop for drop in drops if drop.kind == "passage"}
+    silent = [
+        named.get(passage.id) or Dropped(passage.id, "passage", "ask", _why_silent(passage))
+        for passage in passages
+        if passage.id not in asked
+    ]
+    counts = {"prompts asked": len(clear) + len(lost)}
+    return Batch([passage.id for passage in passages], list(clear), [*lost, *silent], counts)
+
+
+def _why_silent(passage: Passage) -> str:
+    return "no clear question" if passage.role in ("prose", "glossary") else f"not prose: {passage.role}"
+
+
+def _author(work: Work) -> Any:
+    """(document, its passages, the ones to ask about) -> (prompts, drops), by the author the settings name."""
+    settings = work.settings.source
+    if settings.author != extractive.NAME:
+        from realign.curate.authors.model import write_prompts
+        from realign.engine import open_engine
+
+        engine = open_engine(settings.author)
+        return lambda document, passages, some: _model_asks(engine, document, some, settings, write_prompts)
+    lexicons: dict[str, extractive.Lexicon] = {}
+
+    def write(
+        document: Document, passages: Sequence[Passage], some: Sequence[Passage]
+    ) -> tuple[list[Prompt], list[Dropped]]:
+        if any(passage.role == "given" for passage in some):
+            return given.prompts_of(some), []
+        if document.language not in extractive.LANGUAGES:
+            reason = f"language {document.language}: the extractive author writes English only"
+            return [], [Dropped(passage.id, "passage", "ask", reason) for passage in some]
+        if document.id not in lexicons:
+            lexicons[document.id] = extractive.build_lexicon(document, passages)
+        lexicon, quota = lexicons[document.id], settings.prompts_per_passage
+        return [p for passage in some for p in extractive.ask(document, passage, lexicon, quota, settings.seed)], []
+
+    return write
+
+
+def _model_asks(engine: Any, document: Document, some: Sequence[Passage], settings: Any, write_prompts: Any) -> Any:
+    readable = [passage for passage in some if passage.role in ("prose", "glossary", "list")]
+    given_rows = [passage for passage in some if passage.role == "given"]
+    prompts, drops = write_prompts(engine, document, readable, settings.prompts_per_passage, settings.seed)
+    return given.prompts_of(given_rows) + prompts, drops
+
+
+__all__ = ["UsageError", "inputs", "read_and_ask"]

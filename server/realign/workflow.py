@@ -1,0 +1,216 @@
+"""The stages of every data type in order, and the short loop that runs them. Start here.
+
+    documents -> passages -> prompts -> completions -> judgments -> pairs -> [gates] -> dataset
+
+A stage takes the records before it and yields finished batches; each batch is committed before the next one is made, so
+a stage can be killed at any moment and goes on where it was. When a stage has finished, its gates are measured on the
+records; REJECT blocks the next stage, whatever door it is asked through. A stage's fingerprint covers the stage before
+it, its settings, its inputs and the code that mattered: change one, and exactly the stages from there on are stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from realign.curate import candidates, export, filter, judge, select, source
+from realign.errors import Blocked, Interrupted, UsageError
+from realign.quality import checks
+from realign.quality.evidence import Evidence
+from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
+from realign.run import Batch, Run, StageState
+from realign.settings import Settings, parse_settings
+
+PACKAGE = Path(__file__).parent
+STATUS_OF_TIER = {"HIGH": "passed", "MEDIUM": "warned", "REJECT": "blocked"}
+
+
+@dataclass(slots=True)
+class Work:
+    """What a stage works with: the run to read from, its settings, and how to say how far it is."""
+
+    run: Run
+    settings: Settings
+    stage: str
+    stopping: Callable[[], bool] = lambda: False
+    said: float = field(default=0.0)
+
+    def progress(self, done: int | None, total: int, message: str = "") -> None:
+        """Say how far the stage is, at most five times a second. Raises Interrupted when it should stop."""
+        if self.stopping():
+            raise Interrupted(f"{self.stage} was stopped", fix="the same command goes on where it stopped")
+        if done is None or done >= total or time.monotonic() - self.said > 0.2:
+            self.run.progress(self.stage, done, total, message)
+            self.said = time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a workflow. act yields batches; inputs gives what, besides settings, its outcome depends on."""
+
+    name: str
+    act: Callable[[Work], Iterator[Batch]]
+    gates: tuple[Gate, ...]
+    sections: tuple[str, ...]
+    code: tuple[str, ...]
+    inputs: Callable[[Run, Settings], str] = lambda run, settings: ""
+
+
+CURATE_DPO = (
+    Stage(
+        "source", source.read_and_ask, (checks.PARSE_SUCCESS, checks.PROMPT_CLARITY),
+        sections=("source",), code=("sources", "curate/source.py", "curate/authors"), inputs=source.inputs,
+    ),
+    Stage(
+        "candidates", candidates.complete_prompts, (checks.ENOUGH_COMPLETIONS,),
+        sections=("candidates",), code=("curate/candidates.py", "curate/authors", "engine"), inputs=candidates.inputs,
+    ),
+    Stage(
+        "judge", judge.judge_both_orders, (checks.EVERY_COMPLETION_JUDGED,),
+        sections=("judge",), code=("curate/judge.py", "curate/judges", "engine"), inputs=judge.inputs,
+    ),
+    Stage("select", select.choose_pairs, checks.SELECTION, sections=("select",), code=("curate/select.py",)),
+    Stage(
+        "filter", filter.drop_unfit_pairs, (checks.DECONTAMINATION, checks.PAIRS),
+        sections=("filter",), code=("curate/filter.py", "quality"), inputs=filter.inputs,
+    ),
+    Stage("export", export.write_dataset, checks.EXPORT, sections=("export",), code=("curate/export.py", "report")),
+)  # fmt: skip
+
+WORKFLOWS: dict[tuple[str, str], tuple[Stage, ...]] = {("curate", "dpo"): CURATE_DPO}
+
+
+def stages_of(run: Run) -> tuple[Stage, ...]:
+    """The stages of a run's workflow."""
+    return workflow(run.noted("workflow", "curate"), run.noted("data_type", "dpo"))
+
+
+def workflow(name: str, data_type: str) -> tuple[Stage, ...]:
+    """A workflow by name and data type. Raises UsageError for one that this version does not have."""
+    if (name, data_type) not in WORKFLOWS:
+        known = ", ".join(f"{which} {kind}" for which, kind in WORKFLOWS)
+        raise UsageError(f"No {name} workflow for {data_type} in this version", known, "--type dpo")
+    return WORKFLOWS[name, data_type]
+
+
+def settings_of(run: Run) -> Settings:
+    """The settings a run was last started with."""
+    return parse_settings(run.noted("settings", {}))
+
+
+def find_stage(run: Run, name: str) -> int:
+    """Place of a stage in the run's workflow, from 0. Raises UsageError that lists the names."""
+    names = [stage.name for stage in stages_of(run)]
+    if name not in names:
+        raise UsageError(f"No stage {name!r} in {run.id}", ", ".join(names), "`next` or `all`")
+    return names.index(name)
+
+
+def next_stage(run: Run) -> str:
+    """The first stage that has not passed with what is asked for now, or "" when all have."""
+    prints = fingerprints(run, settings_of(run))
+    for stage in stages_of(run):
+        state = run.stage(stage.name)
+        if state.status not in ("passed", "warned") or state.fingerprint != prints[stage.name]:
+            return stage.name
+    return ""
+
+
+def states(run: Run) -> list[StageState]:
+    """Every stage's state in order; one that passed under other settings, inputs or code is stale."""
+    prints = fingerprints(run, settings_of(run))
+    found = []
+    for stage in stages_of(run):
+        state = run.stage(stage.name)
+        stale = state.fingerprint not in ("", prints[stage.name])
+        found.append(StageState(stage.name, "stale") if stale else state)
+    return found
+
+
+def fingerprints(run: Run, settings: Settings) -> dict[str, str]:
+    """What each stage's outcome depends on, as one hash a stage; each contains the one before it."""
+    chain, found = str(run.noted("workflow")) + str(run.noted("data_type")), {}
+    for stage in stages_of(run):
+        parts = [chain, stage.inputs(run, settings), code_hash(stage.code)]
+        parts += [getattr(settings, section).model_dump_json() for section in stage.sections]
+        chain = found[stage.name] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+    return found
+
+
+def code_hash(places: Sequence[str]) -> str:
+    """Hash of the package's files at `places` (files or folders): Python and templates alike."""
+    digest = hashlib.sha256()
+    for place in places:
+        path = PACKAGE / place
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.suffix in (".py", ".md", ".html"):
+                digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def run_stage(run: Run, name: str, stopping: Callable[[], bool] = lambda: False) -> list[Verdict]:
+    """Run one stage to its end, in this process, and measure its gates.
+
+    The caller holds `run.writing`. Raises Blocked when the stage before has not passed, Interrupted when stopped.
+    """
+    stage, settings = stages_of(run)[find_stage(run, name)], settings_of(run)
+    prints = fingerprints(run, settings)
+    require_passed(run, name, prints)
+    run.begin(name, find_stage(run, name), prints[name])
+    try:
+        for batch in stage.act(Work(run, settings, name, stopping)):
+            run.commit(name, batch)
+            if stopping():
+                raise Interrupted(f"{name} was stopped", fix="the same command goes on where it stopped")
+        verdicts = judge_stage(run, stage, settings)
+    except Interrupted:
+        run.end(name, "cancelled")
+        raise
+    except Exception as error:
+        run.end(name, "failed", str(error))
+        raise
+    keep_verdicts(run, name, prints[name], verdicts)
+    run.end(name, STATUS_OF_TIER[worst(verdicts)])
+    return verdicts
+
+
+def require_passed(run: Run, name: str, prints: dict[str, str]) -> None:
+    """Refuse to go past a stage that has not passed with the present settings, inputs and code.
+
+    The gates of the stage before are measured again from its records: a stored verdict is not believed.
+    """
+    place = find_stage(run, name)
+    if place == 0:
+        return
+    before, settings = stages_of(run)[place - 1], settings_of(run)
+    state = run.stage(before.name)
+    if state.status not in ("passed", "warned", "blocked") or state.fingerprint != prints[before.name]:
+        raise Blocked(
+            f"{name} can't start: {before.name} is {state.status}", "every earlier stage passed", "run `next`"
+        )
+    rejected = [verdict for verdict in judge_stage(run, before, settings) if verdict.tier == "REJECT"]
+    if rejected:
+        raise Blocked(
+            f"{name} can't start: {before.name} was rejected: {'; '.join(str(verdict) for verdict in rejected)}",
+            fix="; ".join(verdict.remedy for verdict in rejected if verdict.remedy),
+        )
+
+
+def judge_stage(run: Run, stage: Stage, settings: Settings) -> list[Verdict]:
+    """Measure a stage's gates on the records as they are on disk now."""
+    evidence = Evidence.of_run(run, settings)
+    return [judge_gate(gate, evidence, stage.name) for gate in stage.gates]
+
+
+def keep_verdicts(run: Run, name: str, fingerprint: str, verdicts: Sequence[Verdict]) -> None:
+    """Write a stage's verdicts into the run: history for the report, never evidence."""
+    import json
+
+    with run.transaction():
+        for verdict in verdicts:
+            body = json.dumps(as_dict(verdict), sort_keys=True)
+            row = (name, verdict.gate, fingerprint, body, time.time())
+            run.db.execute("INSERT OR REPLACE INTO gates VALUES (?, ?, ?, ?, ?)", row)
