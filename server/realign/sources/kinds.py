@@ -29,6 +29,10 @@ from realign.sources.repair import Hyphens
 from realign.sources.roles import GLOSSARY
 from realign.sources.running import Line
 
+SECTION = re.compile(
+    r"^(?:chapter|kapitel|part|teil|section)?\s*[\dA-Z]{1,2}(?:\.\d{1,3})*[.:]?\s+(?=\w)", re.IGNORECASE
+)
+MATHS = re.compile(r"[=⇒→∈∀∃≤≥≠∩∪√∫∑∏⊆⊂^{}\\|<>~±×·]")
 LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d*$|\s[ivxlc\d]{1,4}$")
 
 
@@ -38,17 +42,44 @@ def key(text: str) -> str:
 
 
 class Outline:
-    """The outline's titles, found again by page and letters."""
+    """The outline's titles, found again by page and letters, with or without the number before them."""
 
     def __init__(self, titles: Sequence[Title]) -> None:
-        self.levels = {(key(t.text), t.page): t.level for t in reversed(titles) if key(t.text)}
-        self.deepest = max((t.level for t in titles), default=0)
+        self.levels: dict[tuple[str, int], int] = {}
+        for title in reversed(titles):
+            for text in (SECTION.sub("", title.text), title.text):
+                if key(text):
+                    self.levels[key(text), title.page] = title.level
 
     def level(self, text: str, page: int) -> int:
         """Depth of the title that `text` is, on its page or a neighbor; 0 for none."""
-        letters = key(text)
-        found = [self.levels.get((letters, page + shift), 0) for shift in (0, -1, 1)]
-        return next((level for level in found if level), 0)
+        for letters in (key(text), key(SECTION.sub("", text))):
+            for shift in (0, -1, 1) if letters else ():
+                if found := self.levels.get((letters, page + shift)):
+                    return found
+        return 0
+
+    def completes(self, group: Group, following: Group) -> bool:
+        """Whether two groups are the two halves of one title, as a chapter's number and its name are."""
+        short = len(group.lines) <= 2 and len(following.lines) <= 3
+        text = " ".join(line.text for line in (*group.lines, *following.lines)) if short else ""
+        return (
+            short
+            and len(text) < 200
+            and not self.level(group.first.text, group.places[0])
+            and bool(self.level(text, group.places[0]))
+        )
+
+
+def with_whole_titles(found: Iterator[Group], outline: Outline) -> list[Group]:
+    """Groups, the two halves of a title of the outline put together."""
+    whole: list[Group] = []
+    for group in found:
+        if whole and whole[-1].places[0] == group.places[0] and outline.completes(whole[-1], group):
+            whole[-1] = Group(whole[-1].lines + group.lines, whole[-1].places + group.places)
+        else:
+            whole.append(group)
+    return whole
 
 
 def pieces(
@@ -56,7 +87,7 @@ def pieces(
 ) -> Iterator[Piece]:
     """The document's pieces in reading order."""
     outline = Outline(titles)
-    found = list(groups(pages, height))
+    found = with_whole_titles(groups(pages, height), outline)
     kinds = [kind_of(group, outline, height) for group in found]
     mark_tables(found, kinds, height)
     looks = sorted(
@@ -140,7 +171,9 @@ def is_caption(group: Group, text: str, height: float) -> bool:
 def is_title(group: Group, text: str, height: float) -> bool:
     """A heading by its look: short, unfinished, larger or bolder than the body; or by its number alone."""
     words = text.split()
-    if len(words) > 14 or not WORDS.search(text) or re.search(r"[.,;:]$", text) or MARK.match(text):
+    if len(words) > 14 or not re.search(r"[^\W\d_]{4}", text) or re.search(r"[.,;:]$", text) or MARK.match(text):
+        return False
+    if MATHS.search(text) or not (text[0].isupper() or text[0].isdecimal()) or text[:1] in "⁰¹²³⁴⁵⁶⁷⁸⁹":
         return False
     if not group.first.height:
         return NUMBERED.match(text) is not None and len(words) <= 10 and not text[-1:].isdigit()

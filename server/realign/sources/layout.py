@@ -207,6 +207,8 @@ def belongs(group: Group, line: Line, shape: Shape, new_page: bool) -> bool:
         return not finished and (line.text[:1].islower() or (fills(last, line, shape) and not line.bold))
     if gap < 0.3 * shape.step or gap > 1.3 * shape.step + 1.0 or not fills(last, line, shape):
         return False
+    if finished and 0 < line.bold < len(line.text) and 0 < group.first.bold < len(group.first.text):
+        return False  # each paragraph of a run starts with its term in bold
     return same_edge(group, line, finished)
 
 

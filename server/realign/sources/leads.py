@@ -44,7 +44,8 @@ def with_colon(text: str, bold: int) -> str:
 
     The text stays as it is where those characters are no term of their own: a verb or a small word goes on from them.
     """
-    term, rest = text[:bold].rstrip(), text[bold:]
+    term = text[:bold].rstrip()
+    rest = text[len(term) :]
     word = re.match(r"\s+([^\W\d_]+|\d|[(“\"])", rest)
     if not word or not re.search(r"[\w)]$", term) or len(term) > 80 or word[1].lower() in GOES_ON:
         return text

@@ -23,8 +23,7 @@ from realign.records import Document, Verdict
 from realign.sources.assemble import document
 from realign.sources.kinds import pieces
 from realign.sources.layout import Title, body_height, cuts, merge_fragments
-from realign.sources.limits import Limits
-from realign.sources.pdf_child import character_cap
+from realign.sources.limits import Limits, character_cap
 from realign.sources.repair import Hyphens, clean_text, verdict, vocabulary
 from realign.sources.running import Line, running_lines
 

@@ -95,4 +95,4 @@ def is_prose(text: str) -> bool:
 def whole(sentence: str) -> bool:
     """Whether a sentence starts and ends as one: not in the middle of a word or thought."""
     start = sentence.lstrip("\"'“‘«„([¿¡")
-    return (start[:1].isupper() or start[:1].isdigit()) and re.search(r"[.!?…][\"'”’»“)\]]*$", sentence) is not None
+    return (start[:1].isupper() or start[:1].isdecimal()) and re.search(r"[.!?…][\"'”’»“)\]]*$", sentence) is not None

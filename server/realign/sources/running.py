@@ -22,6 +22,7 @@ NUMBER = re.compile(r"\d+")
 class Line(NamedTuple):
     """A line of a page: its text and its box in points from the lower left corner, all 0 where unknown.
 
+    bottom is the base line and top is the type size above it.
     bold counts the characters in bold from the line's start.
     """
 
@@ -34,7 +35,7 @@ class Line(NamedTuple):
 
     @property
     def height(self) -> float:
-        """Points from the font's lowest to its highest reach; 0 where unknown."""
+        """Type size in points; 0 where unknown."""
         return self.top - self.bottom
 
     @property

@@ -10,7 +10,7 @@ ORDINAL = frozenset(("st", "nd", "rd", "th", "er", "re", "e", "o", "a", "de"))
 def shift(text: str, up: bool) -> str:
     """`text` raised (`up`) or lowered: in characters that show it where all have one, else "^" before raised text.
 
-    Ordinal endings and marks like [3] stay plain, and so does lowered text without such characters. Outer spaces stay where they are.
+    Ordinal endings and marks like [3] stay plain, and so does lowered text without such characters. Outer spaces stay.
     """
     core = text.strip()
     table = RAISED if up else LOWERED
