@@ -20,35 +20,35 @@ Reader = Callable[[Path, str, Limits], Document]
 LARGEST_BYTES = 1 << 30
 
 
-def pdf(path: Path, sha256: str, limits: Limits) -> Document:
+def open_pdf(path: Path, sha256: str, limits: Limits) -> Document:
     """A PDF, in a child process."""
     from realign.sources.pdf import read_pdf
 
     return read_pdf(path, sha256, limits)
 
 
-def epub(path: Path, sha256: str, limits: Limits) -> Document:
+def open_epub(path: Path, sha256: str, limits: Limits) -> Document:
     """An EPUB."""
     from realign.sources.epub import read_epub
 
     return read_epub(path, sha256, limits)
 
 
-def html(path: Path, sha256: str, limits: Limits) -> Document:
+def open_html(path: Path, sha256: str, limits: Limits) -> Document:
     """An HTML page."""
     from realign.sources.markup import read_html
 
     return read_html(path, sha256, limits)
 
 
-def markdown(path: Path, sha256: str, limits: Limits) -> Document:
+def open_markdown(path: Path, sha256: str, limits: Limits) -> Document:
     """A Markdown file."""
     from realign.sources.plain import read_markdown
 
     return read_markdown(path, sha256, limits)
 
 
-def text(path: Path, sha256: str, limits: Limits) -> Document:
+def open_text(path: Path, sha256: str, limits: Limits) -> Document:
     """A plain text file."""
     from realign.sources.plain import read_text
 
@@ -56,14 +56,14 @@ def text(path: Path, sha256: str, limits: Limits) -> Document:
 
 
 READERS: dict[str, Reader] = {
-    ".pdf": pdf,
-    ".epub": epub,
-    ".html": html,
-    ".htm": html,
-    ".xhtml": html,
-    ".md": markdown,
-    ".markdown": markdown,
-    ".txt": text,
+    ".pdf": open_pdf,
+    ".epub": open_epub,
+    ".html": open_html,
+    ".htm": open_html,
+    ".xhtml": open_html,
+    ".md": open_markdown,
+    ".markdown": open_markdown,
+    ".txt": open_text,
 }
 
 
@@ -118,9 +118,9 @@ def reader_of(path: Path) -> Reader:
     with open(path, "rb") as file:
         head = file.read(1024)
     if head.startswith(b"%PDF-"):
-        return pdf
+        return open_pdf
     if head.startswith(b"PK") and b"application/epub+zip" in head:
-        return epub
+        return open_epub
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise SourceError(f"No reader for {path.name}", f"one of {', '.join(READERS)}", "convert it to one of these")

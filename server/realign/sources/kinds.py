@@ -46,6 +46,7 @@ class Outline:
 
     def __init__(self, titles: Sequence[Title]) -> None:
         self.levels: dict[tuple[str, int], int] = {}
+        self.pages = {title.page + shift for title in titles for shift in (-1, 0, 1)}
         for title in reversed(titles):
             for text in (SECTION.sub("", title.text), title.text):
                 if key(text):
@@ -53,6 +54,8 @@ class Outline:
 
     def level(self, text: str, page: int) -> int:
         """Depth of the title that `text` is, on its page or a neighbor; 0 for none."""
+        if page not in self.pages or len(text) > 200:
+            return 0
         for letters in (key(text), key(SECTION.sub("", text))):
             for shift in (0, -1, 1) if letters else ():
                 if found := self.levels.get((letters, page + shift)):
@@ -61,7 +64,7 @@ class Outline:
 
     def completes(self, group: Group, following: Group) -> bool:
         """Whether two groups are the two halves of one title, as a chapter's number and its name are."""
-        short = len(group.lines) <= 2 and len(following.lines) <= 3
+        short = group.places[0] in self.pages and len(group.lines) <= 2 and len(following.lines) <= 3
         text = " ".join(line.text for line in (*group.lines, *following.lines)) if short else ""
         return (
             short

@@ -7,6 +7,7 @@ their titles, then from size and boldness. Lines of a table are known by their g
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections import Counter
@@ -121,9 +122,10 @@ def density(line: Line) -> float:
     return (line.right - line.left) / (len(line.text) * line.height)
 
 
+@functools.lru_cache(maxsize=8)  # each line is asked about with the one before and the one after
 def is_row(line: Line, usual: float) -> bool:
     """Whether a line alone looks like a table's row: set with gaps, or mostly figures, and no sentence's end."""
-    if not line.height or ENDED.search(line.text):
+    if not line.height or ENDED.search(line.text[-8:]):
         return False
     tokens = line.text.split()
     figures = sum(NUMERIC.match(token) is not None for token in tokens)
@@ -191,7 +193,7 @@ def groups(pages: Sequence[Sequence[Line]], height: float) -> Iterator[Group]:
 def belongs(group: Group, line: Line, shape: Shape, new_page: bool) -> bool:
     """Whether `line` goes on with the paragraph of `group`."""
     last = group.last
-    finished = TERMINAL.search(last.text) is not None
+    finished = TERMINAL.search(last.text[-8:]) is not None
     if ends_cut(last.text) and (line.text[:1].islower() or new_page):
         return True
     if MARK.match(line.text) and (finished or MARK.match(group.first.text) or not last.height):

@@ -24,6 +24,7 @@ HYPHENS = {"\u00ad": HYPHEN, "\ufffe": HYPHEN, "\u2010": "-", "\u2011": "-", HYP
 SPACES = dict.fromkeys("\t\x0b\x0c\x85\u2028\u2029", " ")
 SHARP = {"™": "™", "℠": "℠"}  # folding would leave bare letters
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+SAMPLE = 1_500  # characters of a page that its verdict rests on
 SUSPENDED = {"and", "or", "to", "und", "oder", "bzw", "bis", "et", "ou", "y", "o"}
 VOWELS = set("aeiouyäöüàâéèêëîïôûáíóúåøæœAEIOUYÄÖÜÉÁÍÓÚ")
 
@@ -65,9 +66,8 @@ def clean_text(text: str) -> Cleaned:
 
 def vocabulary(text: str) -> frozenset[str]:
     """The words of a text, in lower case, hyphenated ones whole; words cut at a line's end are not among them."""
-    return frozenset(
-        word.lower() for word in WORD.findall(re.sub(rf"\S*[-{HYPHEN}]\s*\n\s*\S*|\S*{HYPHEN}\S*", " ", text))
-    )
+    whole = (token for token in set(text.split()) if HYPHEN not in token and token[-1] != "-")
+    return frozenset(word.lower() for token in whole for word in WORD.findall(token))
 
 
 class Hyphens:
@@ -145,8 +145,10 @@ def word_like(token: str) -> bool:
 def verdict(text: str) -> Verdict:
     """How a page reads: "empty" without a letter or digit, "garbled" where under 60 % is word-like, else "read".
 
-    A page of fewer than 40 letters and digits is never called garbled: a formula or a label is short.
+    The first 1,500 characters decide. A page of fewer than 40 letters and digits is never called garbled: formulas
+    and labels are short.
     """
+    text = text[:SAMPLE]
     letters = sum(map(len, re.findall(r"[^\W_]+", text)))
     if letters == 0 and "\ufffd" not in text:
         return "empty"
@@ -170,7 +172,7 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {code: frozenset(words.split()) for c
 
 def language(text: str) -> str:
     """Two letters for the language whose frequent words make up most of the text; "und" below 12 %, or a near tie."""
-    words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:200_000])]
+    words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:100_000])]
     if not words:
         return "und"
     shares = sorted(((sum(w in table for w in words) / len(words), code) for code, table in STOP_WORDS.items()))

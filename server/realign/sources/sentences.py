@@ -27,7 +27,7 @@ los
 """
 NEVER_LAST, MAYBE_LAST = frozenset(NEVER.split()), frozenset(MAYBE.split())
 NEEDS_MORE, STARTERS = frozenset(BEFORE_NUMBERS.split()), frozenset(FIRST.split())
-END = re.compile(r"(?:[.!?]+|…)(?:[\"'”’»“)\]}]|\s(?=[»”])[»”])*(?=\s|$)")
+END = re.compile(r"(?:[.!?]+|…)(?:[\"'”’»“)\]}]|\s(?=[»”])[»”])*(?:\[\d+(?:[,–-]\s?\d+)*\]|[⁰¹²³⁴-⁹])*(?=\s|$)")
 TOKEN = re.compile(r"\S+$")
 OPENING = "\"'“‘«„(['{[¿¡"
 LIST_MARK = re.compile(r"^\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})[.)]?$")
