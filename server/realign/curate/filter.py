@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from realign.curate.judges.rules import unsafe
-from realign.quality.contamination import evaluation_index, find_contaminated, index_identity
+from realign.quality.contamination import find_contaminated
 from realign.quality.duplicates import exact_duplicates, near_duplicates
+from realign.quality.evaluation import chosen_index, index_identity
 from realign.quality.evidence import Evidence, ScoredRow
 from realign.records import Dropped
 from realign.run import Batch, Run
@@ -49,7 +50,7 @@ Found = Iterator[tuple[int, tuple[str, str, str]]]
 
 def _contaminated(rows: Sequence[ScoredRow], settings: Filter) -> Found:
     texts = [f"{row.prompt}\n{row.chosen}\n{row.rejected}" for row in rows]
-    for hit in find_contaminated(texts, evaluation_index(settings), settings.fuzzy_ratio):
+    for hit in find_contaminated(texts, chosen_index(settings), settings.fuzzy_ratio):
         yield hit.row, ("decontamination", f"shares text with {hit.benchmark}", f"{hit.item}: {hit.rule} {hit.detail}")
 
 

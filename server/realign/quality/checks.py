@@ -143,9 +143,10 @@ SELECTION = _dataset_gates("pairs")
 
 def _clean_rows(evidence: Evidence) -> Measure:
     """1 - contaminated / total, found again from the texts. Not measured while a benchmark asked for is missing."""
-    from realign.quality.contamination import evaluation_index, find_contaminated
+    from realign.quality.contamination import find_contaminated
+    from realign.quality.evaluation import chosen_index
 
-    index = evaluation_index(evidence.settings.filter)
+    index = chosen_index(evidence.settings.filter)
     if index.missing:
         return metrics.not_measured(f"no index of {', '.join(index.missing)}", len(evidence.texts))
     hits = find_contaminated(evidence.texts, index, evidence.settings.filter.fuzzy_ratio)
@@ -153,7 +154,7 @@ def _clean_rows(evidence: Evidence) -> Measure:
     measure = metrics.share(row not in rows for row in range(len(evidence.texts)))
     items = Counter(f"{hit.benchmark} {hit.item}" for hit in hits)
     measure.details.update(
-        benchmarks=list(index.names), contaminated=len(rows), items_hit=dict(items.most_common(20)),
+        benchmarks=[benchmark.name for benchmark in index.benchmarks], contaminated=len(rows), items_hit=dict(items.most_common(20)),
         rules=dict(Counter(hit.rule for hit in hits)),
     )  # fmt: skip
     return measure

@@ -82,10 +82,11 @@ def agreement(votes: Sequence[Sequence[int]]) -> Measure:
     """Mean share of a pair's judges that vote for the chosen answer, in 0..1; judges that guess give about 1/3.
 
     votes: for each pair one number a judge: 1 for the chosen answer, -1 for the rejected one, 0 for a tie, which is
-    also what a vote is that flips with the order. Details: Krippendorff's alpha. Raises EmptyInput for no pairs.
+    also what a vote is that flips with the order. Details: Krippendorff's alpha, over each pair seen from both sides,
+    since which answer came to be called chosen follows from the votes themselves. Raises EmptyInput for no pairs.
     """
     measure = mean([sum(vote == 1 for vote in pair) / len(pair) for pair in votes if pair])
-    alpha = krippendorff_alpha(votes)
+    alpha = krippendorff_alpha([*votes, *([-vote for vote in pair] for pair in votes)])
     measure.details.update(krippendorff_alpha="not measured: one value only" if alpha is None else round(alpha, 4))
     return measure
 

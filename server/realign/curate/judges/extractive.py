@@ -33,6 +33,14 @@ ABSOLUTES = frozenset("always never all none every must only entirely completely
 HEDGES = frozenset(
     "may might some most many several usually often sometimes generally typically probably about".split()
 )
+WEIGHTY = (
+    NEGATIONS
+    | ABSOLUTES
+    | HEDGES
+    | frozenset(
+        "more less least fewer few much before after above below under over without until since both either".split()
+    )
+)
 LEAD = re.compile(r"^(?:Yes|No)[.,:] +")
 YES_NO = re.compile(
     r"^(?:is|are|was|were|do|does|did|can|could|will|would|should|must|may|has|have|had)\b", re.IGNORECASE
@@ -139,7 +147,7 @@ def _support(sentence: str, passage: str) -> float:
 
 def _weighs(word: str) -> bool:
     """True for a word whose change changes what is said: content, number, negation or quantity."""
-    return (word not in STOP or word in NEGATIONS | ABSOLUTES | HEDGES) and word not in CARRIERS
+    return (word not in STOP or word in WEIGHTY) and word not in CARRIERS
 
 
 # -- user: helpfulness ---------------------------------------------------------------------------------------------

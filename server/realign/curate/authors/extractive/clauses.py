@@ -20,6 +20,7 @@ from realign.curate.authors.extractive.lexicon import Lexicon, base_form
 
 INSIDE_SUBJECT = frozenset("of in for between the a an".split())
 BREAKS_SUBJECT = CONJUNCTIONS | frozenset("that which who whom whose where to not than".split())
+NO_SUBJECT = PREPOSITIONS | CONJUNCTIONS | frozenset("how what why where whether which who whose then not only".split())
 LONGEST_SUBJECT = 9
 
 
@@ -72,7 +73,7 @@ def _is_finite(word: str, before: str, lexicon: Lexicon) -> bool:
 def _is_noun_phrase(tokens: list[str], lexicon: Lexicon) -> bool:
     low = [token.lower() for token in tokens]
     ends_well = low[-1] not in PREPOSITIONS and not low[-1].endswith("ly")
-    starts_well = low[0] not in PREPOSITIONS and low[0] not in lexicon.verbs
+    starts_well = low[0] not in NO_SUBJECT and low[0] not in lexicon.verbs
     return ends_well and starts_well and low[-1] not in ("a", "an", "the", "of", "each", "every")
 
 

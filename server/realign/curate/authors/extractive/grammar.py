@@ -50,6 +50,19 @@ LEANING_STARTS = PRONOUNS - {"you", "your"} | frozenset(
     " start check verify organize record count add multiply divide subtract plot graph graphing discuss interpret"
     " solution answer example figure table chapter section exercise problem step yes no hint please".split()
 )
+# Verbs that start an instruction far more often than a statement.
+IMPERATIVES = frozenset(
+    "keep hold turn place put set open close stop leave bring send move push pull cut mix stir heat cool wash dry fill"
+    " pour serve cover remove insert attach connect switch run install click save load print avoid ensure provide"
+    " include ask tell let help learn study work practice apply change build create design develop test measure"
+    " predict explore examine review summarize highlight underline circle match sort group combine convert simplify"
+    " evaluate expand factor prove assign replace return substitute rewrite model demonstrate illustrate justify"
+    " mark pick roll toss flip deal spin divide subtract wait watch listen visit call download search scroll highlight"
+    " contact please do don't be get buy sell pay prepare plan pass point reduce increase raise lower lift press drag"
+    " drop treat view walk stand sit read reread memorize spell translate pronounce collect gather generate simulate"
+    " shade trace estimate obtain input store sum square fit recognize differentiate interpret organize develop"
+    " appraise classify conduct".split()
+)
 LEANING_PHRASES = re.compile(
     r"\b(?:this|these|those|following|above|below|previous|preceding|aforementioned|latter|former|respectively"
     r"|such an?|so far|as (?:shown|seen|stated|noted|mentioned|described|discussed|follows)|next (?:section|chapter)"
@@ -137,7 +150,7 @@ def is_about_itself(sentence: str) -> bool:
     Pronouns inside it are allowed: an excerpt with its neighbors shows whom they mean.
     """
     found = [word.lower() for word in words(sentence)]
-    start = found[0] not in LEANING_STARTS or found[:2] in (["there", "are"], ["there", "were"])
+    start = found[0] not in LEANING_STARTS | IMPERATIVES or found[:2] in (["there", "are"], ["there", "were"])
     return start and not POINTING.search(sentence)
 
 

@@ -19,6 +19,7 @@ from realign.curate.authors.extractive.grammar import (
     BE,
     MODALS,
     NUMBER,
+    NUMBER_WORDS,
     STOP,
     content_words,
     is_plain_statement,
@@ -36,7 +37,7 @@ DEFINITION = re.compile(
 )
 GLOSSARY = re.compile(r"^(?P<term>[A-Z][\w’'/() -]{1,60}?)\s*(?::|\s[–—-]\s)\s*(?P<rest>[A-Za-z].{20,400})$")
 PHRASE = r"((?:[a-z][\w-]+ ){0,2}[a-z][\w-]+)"
-COORDINATE = re.compile(rf"\b(?:an? |the )?{PHRASE},? (?:and|versus|vs\.|rather than|from) (?:an? |the )?{PHRASE}\b")
+COORDINATE = re.compile(rf"\b(?:an? |the )?{PHRASE},? (?:and|versus|vs\.|rather than) (?:an? |the )?{PHRASE}\b")
 # "the median, or middle value": one thing with two names, so a swap of the two would stay true.
 SAME = re.compile(
     rf"\b{PHRASE}(?:,? or | \((?:or |also called |called )?|, (?:also )?(?:called|known as) )(?:an? |the )?{PHRASE}"
@@ -62,7 +63,7 @@ LOOSE = frozenset(
     " shown".split()
 )
 SUPERLATIVE = re.compile(r"[a-z]{2,}(?:i|[^aeiou])est")
-LEAST_ALIKE = 0.25
+LEAST_ALIKE, LEAST_TOGETHER = 0.25, 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ class Lexicon:
         """True when the sentence starts with a verb, or with a heading that was glued to it."""
         found = words(sentence)
         odd = [w for w in found[1:] if w[0].isupper() and w not in self.names and not w.isupper()]
-        return (found[0].lower() in self.verbs and found[0].lower() not in self.terms) or len(odd) > 1
+        first = found[0].lower()
+        told = first in self.verbs or base_form(first, self.verbs) != ""
+        return (told and first not in self.terms) or len(odd) > 1
 
     def written(self, term: str) -> str:
         """The term as the document writes it inside a sentence: names in it with their capital."""
@@ -167,7 +170,7 @@ def _verbs(texts: Sequence[str]) -> frozenset[str]:
     """Words that follow "to" or a modal at least twice, and more often than they follow an article."""
     after_verb_mark: Counter[str] = Counter()
     after_article: Counter[str] = Counter()
-    marks = (MODALS | {"to", "not", "don't", "doesn't"}) - BE
+    marks = (MODALS | {"to", "don't", "doesn't"}) - BE
     for text in texts:
         found = [word.lower() for word in words(text)]
         for before, word in pairwise(found):
@@ -187,7 +190,8 @@ def _names(texts: Sequence[str]) -> frozenset[str]:
     for text in texts:
         for word in words(text)[1:]:
             (upper if word[0].isupper() else lower)[word.lower()] += 1
-    return frozenset(w.capitalize() for w in upper if upper[w] > lower[w]) | frozenset(
+    plain = STOP | set(NUMBER_WORDS)
+    return frozenset(w.capitalize() for w in upper if upper[w] > lower[w] and w not in plain) | frozenset(
         word for text in texts for word in words(text) if len(word) > 1 and word[1:] != word[1:].lower()
     )
 
@@ -268,6 +272,7 @@ def _fit_siblings(term: str, found: Counter[str], places: dict[str, Counter[str]
         if is_plural(other.split()[-1]) == is_plural(term.split()[-1])
         and _unlike(term, other)
         and _cosine(places[term], places[other]) >= LEAST_ALIKE
+        and alike[other] >= LEAST_TOGETHER
     )[:5]
 
 

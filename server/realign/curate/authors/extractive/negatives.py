@@ -156,6 +156,8 @@ def _antonym_fits(text: str, word: str) -> bool:
         return bool(
             re.search(rf"\b{word} (?!than\b|of\b|or\b|the\b|[a-z]+(?:ly|ed|ing|al|ive|ous|ant|ent)\b)[a-z]+s\b", text)
         )
+    if re.search(rf"\b{word} (?:back|out|off|apart|asleep|short|up|down|into|behind|through)\b", text):
+        return False
     if re.search(rf"\b{word}[- ]schools?\b|\b\w+-{word}\b|\b{word}-\w+", text):
         return False
     if word in ("first", "last", "left", "right", "light", "hard", "fall", "lower", "rise", "cause", "low", "direct"):
@@ -164,7 +166,7 @@ def _antonym_fits(text: str, word: str) -> bool:
 
 
 def _numbers(text: str, lexicon: Lexicon) -> list[Variant]:
-    """A number becomes another of the same form, between a third and three times as large."""
+    """A number becomes another of the same form and size."""
     found = [
         Variant("number", _swap(text, n, new), n, new) for n in NUMBER.findall(text) if (new := other_number(n, text))
     ]
@@ -186,7 +188,7 @@ def other_number(number: str, text: str) -> str:
     if value == 0 or (value < 2 and not decimals):
         return ""
     year = len(digits) == 4 and not decimals and 1000 <= value <= 2100 and "," not in number
-    steps = (-12, -7, 6, 11) if year else (0.5, 0.75, 1.25, 1.5, 2.0)
+    steps = (-12, -7, 6, 11) if year else (0.6, 0.75, 0.8, 1.2, 1.25, 1.4)
     step = steps[_pick(text, number) % len(steps)]
     new = value + step if year else value * step
     if "%" in number and new > 100:
@@ -231,7 +233,7 @@ def _scopes(text: str, lexicon: Lexicon) -> list[Variant]:
         if (
             len(_present(text, old)) == 1
             and old in text
-            and not re.search(rf"\b{old} of the time\b|\bthe {old}\b", text)
+            and not re.search(rf"\b{old} of the time\b|\bthe {old}\b|\b{old} (?:un)?likely\b", text)
         ):
             found.append(Variant("scope", _swap(text, old, SCOPE[old]), old, SCOPE[old]))
     return found[:2]

@@ -23,6 +23,7 @@ from realign.curate.authors.extractive.grammar import (
     lower_first,
     stands_alone,
     stem,
+    upper_first,
     words,
 )
 from realign.curate.authors.extractive.lexicon import GLOSSARY, Lexicon, Sentence
@@ -249,7 +250,7 @@ def _condition(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alon
     first = words(main)[0].lower()
     if first in LEANING_STARTS and first not in ("we", "it", "they", "there") and first not in lexicon.verbs:
         return None
-    if re.match(r"\w+(?:ing|ed)\b", condition):
+    if re.match(r"\w+(?:ing|ed)\b", condition) or not _is_clause(main, lexicon):
         return None
     if first in lexicon.verbs and first not in lexicon.terms:
         question = f"What should you do {match['mark'].lower()} {condition}?"
@@ -261,6 +262,14 @@ def _condition(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alon
         general and not any(word in lexicon.names for word in words(sentence.text)[1:]) and " the " not in condition
     )
     return Question(question, "condition", condition, sentence, general)
+
+
+def _is_clause(main: str, lexicon: Lexicon) -> bool:
+    """True when `main` is a clause of its own and not the next item of a list: "if you have fours, fives, …"."""
+    found = [word.lower() for word in words(main)[:2]]
+    told = found[0] in lexicon.verbs and found[0] not in lexicon.terms
+    said = found[0] in ("we", "you", "it", "they", "there") and lexicon.is_verb(found[-1])
+    return told or said or split_clause(upper_first(main) + ".", lexicon) is not None
 
 
 def _purpose(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: bool) -> Question | None:

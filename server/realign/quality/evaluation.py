@@ -1,0 +1,30 @@
+"""The evaluation items that a run must stay clear of: the shipped benchmarks its settings name, and the user's files.
+
+A benchmark that was asked for and is missing stays in `missing`, where the decontamination gate finds it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from realign.quality.evaluation_index import EvaluationIndex, index_files, load_index, merge
+from realign.run import file_sha256
+from realign.settings import Filter
+
+
+def chosen_index(settings: Filter) -> EvaluationIndex:
+    """The index of everything the settings name. Raises SourceError for a file that can't be read."""
+    return _chosen(settings.benchmarks, settings.evaluation_files)
+
+
+@lru_cache(maxsize=4)
+def _chosen(benchmarks: tuple[str, ...] | None, files: tuple[str, ...]) -> EvaluationIndex:
+    return merge(load_index(benchmarks), index_files([Path(file) for file in files]))
+
+
+def index_identity(settings: Filter) -> str:
+    """What the index depends on besides its settings: the hashes of the benchmarks' sources and of the user's files."""
+    shipped = load_index(settings.benchmarks)
+    hashes = [f"{benchmark.name}={benchmark.sha256}" for benchmark in shipped.benchmarks]
+    return ";".join([*hashes, *(file_sha256(Path(file)) for file in settings.evaluation_files)])
