@@ -130,7 +130,8 @@ class Judgment:
     """One judge's scores of two completions of a prompt, seen in both orders.
 
     straight and swapped are (score of first, score of second), each in 0..1: straight when `first` was shown first,
-    swapped when `second` was. The scores always belong to the completions, never to the positions.
+    swapped when `second` was. The scores always belong to the completions, never to the positions. mass is the least
+    probability a model gave to rating digits in its four readings; None where ratings are not read from digits.
     """
 
     kind: ClassVar[str] = "judgment"
@@ -141,6 +142,7 @@ class Judgment:
     judge: str
     straight: tuple[float, float]
     swapped: tuple[float, float]
+    mass: float | None = None
 
     def vote(self) -> str:
         """Id of the completion that wins in both orders, or "" for a tie: a vote that flips with the order is none."""
