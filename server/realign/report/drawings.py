@@ -1,0 +1,96 @@
+"""Which charts a report shows: the numbers of a run put into the drawings of charts.py, each with a caption.
+
+for title, drawing, caption in draw(evidence, steps): ...
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from markupsafe import Markup
+
+from realign.quality.evidence import Evidence, ScoredRow, token_count
+from realign.quality.ledger import Step
+from realign.report import charts
+from realign.run import StageState
+
+Figure = tuple[str, Markup, str]
+LINEAGE = ("prompts", "pairs", "rows")  # one prompt gives one pair gives one row: their counts can be compared
+
+
+def draw(evidence: Evidence, steps: list[Step]) -> list[Figure]:
+    """(title, drawing, caption) of every chart of the data: of the rows, or of the pairs while there are none."""
+    rows = evidence.scored_rows or evidence.scored_pairs
+    scored = [row for row in rows if row.is_scored()]
+    return [gaps(scored, evidence), lengths(rows), agreement(scored), kept(steps)]
+
+
+def gaps(rows: list[ScoredRow], evidence: Evidence) -> Figure:
+    """How far apart chosen and rejected are, with the boundaries of the tiers."""
+    values, limits = [row.gap(evidence.settings.select) for row in rows], evidence.settings.gates
+    low = -1.0 if min(values, default=0.0) < 0 else 0.0
+    high = max(0.5, math.ceil(max(values, default=0.5) * 10) / 10)
+    marks = [(limits.gap_medium, f"{limits.gap_medium:g}"), (limits.gap_high, f"HIGH from {limits.gap_high:g}")]
+    drawing = charts.histogram("Preference gap of the pairs", values, low, high, 25, marks)
+    easy = evidence.settings.select.easy_gap
+    share = (
+        f"; {sum(v > easy for v in values) / len(values):.1%} are above {easy:g}, suspiciously easy" if values else ""
+    )
+    return (
+        "Preference gap",
+        drawing,
+        f"Score of chosen minus score of rejected for each pair. The tier goes by the mean{share}.",
+    )
+
+
+def lengths(rows: list[ScoredRow]) -> Figure:
+    """Answer lengths, chosen against rejected."""
+    chosen, rejected = [token_count(row.chosen) for row in rows], [token_count(row.rejected) for row in rows]
+    drawing = charts.mirrored("Tokens in an answer", chosen, rejected, ("chosen", "rejected"))
+    return (
+        "Length of the answers",
+        drawing,
+        "Words and punctuation marks. Where length gives nothing away, the lower half mirrors the upper.",
+    )
+
+
+def agreement(rows: list[ScoredRow]) -> Figure:
+    """How many pairs had all judges behind the chosen answer, how many had one less, and so on."""
+    votes = Counter((sum(vote == 1 for vote in row.votes()), len(row.votes())) for row in rows)
+    found = [
+        (f"{won} of {judges} judges", float(n), f"{n:,} ({n / len(rows):.1%})")
+        for (won, judges), n in sorted(votes.items(), reverse=True)
+    ]
+    drawing = charts.bars("Judges that vote for the chosen answer", found)
+    return ("Agreement of the judges", drawing, "A vote counts only when it is the same in both orders of the answers.")
+
+
+def kept(steps: list[Step]) -> Figure:
+    """From the prompts that were asked to the rows that were written."""
+    lines = [(f"{step.stage}: {step.unit}", step.kept, step.dropped) for step in steps if step.unit in LINEAGE]
+    drawing = charts.funnel("Kept and dropped by each stage", lines)
+    return (
+        "What each stage kept",
+        drawing,
+        "Each prompt can become one pair, and each pair one row. Open ends were dropped.",
+    )
+
+
+def pages(evidence: Evidence) -> list[Figure]:
+    """A band for each document: its pages in order, by verdict."""
+    found = []
+    for document in evidence.documents:
+        verdicts = [page.verdict for page in document.pages]
+        counts = ", ".join(f"{n:,} {verdict}" for verdict, n in Counter(verdicts).most_common())
+        noun = "page" if len(verdicts) == 1 else "pages"
+        found.append((document.name, charts.strip(document.name, verdicts), f"{len(verdicts):,} {noun}: {counts}"))
+    return found
+
+
+def times(stages: list[StageState]) -> Markup:
+    """Seconds of work in each stage."""
+    from realign.report.summary import duration
+
+    rows = [(stage.name, stage.seconds, duration(stage.seconds)) for stage in stages if stage.seconds]
+    return charts.bars("Time of each stage", rows)
