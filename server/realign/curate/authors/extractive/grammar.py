@@ -63,6 +63,20 @@ IMPERATIVES = frozenset(
     " shade trace estimate obtain input store sum square fit recognize differentiate interpret organize develop"
     " appraise classify conduct".split()
 )
+# Verbs that are hardly ever nouns, so that they are known even where a short document shows them once.
+COMMON_VERBS = frozenset(
+    "absorb accept achieve acquire add allow appear apply arise become begin believe belong bring build carry choose"
+    " collect combine comprise conclude confirm connect consider consist contain continue contribute convert correspond"
+    " create deal decide define demonstrate depend derive describe destroy determine develop differ disappear discover"
+    " divide emerge enable encourage ensure enter establish evaluate exceed exist expand explain express extend fail"
+    " fall flow follow form generate give govern grow happen hold identify imply improve include incorporate increase"
+    " decrease indicate influence inhibit interact introduce invent involve keep know lead learn lie maintain mean"
+    " measure meet migrate obtain occur operate originate perceive perform permit predict prefer prepare prevent"
+    " produce protect prove provide publish pursue raise reach receive recognize reduce refer reflect regulate relate"
+    " release rely remain remove repel replace represent require resemble resist respond result retain reveal rise"
+    " satisfy seem select send separate serve settle show speak spend spread stay store strengthen suggest surround"
+    " survive take teach tend think transform transmit understand undergo unite use vary weaken write yield".split()
+)
 LEANING_PHRASES = re.compile(
     r"\b(?:this|these|those|following|above|below|previous|preceding|aforementioned|latter|former|respectively"
     r"|such an?|so far|as (?:shown|seen|stated|noted|mentioned|described|discussed|follows)|next (?:section|chapter)"
@@ -123,9 +137,9 @@ def is_plural(word: str) -> bool:
 
 
 def is_plain_statement(sentence: str) -> bool:
-    """True for a whole English sentence in words: 6 to 40 of them, no formula, no page reference, balanced marks."""
+    """True for a whole English sentence in words: 5 to 40 of them, no formula, no page reference, balanced marks."""
     found = words(sentence)
-    if not 6 <= len(found) <= 40 or not sentence[0].isupper() or not sentence.endswith("."):
+    if not 5 <= len(found) <= 40 or not sentence[0].isupper() or not sentence.endswith("."):
         return False
     if any(mark in sentence for mark in ("?", "!", ":")) or SYMBOLS.search(sentence) or PAGE_WORDS.search(sentence):
         return False

@@ -17,6 +17,7 @@ from typing import Any
 from realign.curate.authors.extractive.grammar import (
     AUXILIARIES,
     BE,
+    COMMON_VERBS,
     MODALS,
     NUMBER,
     NUMBER_WORDS,
@@ -167,7 +168,7 @@ def _sentences(passage: Passage) -> Iterable[Sentence]:
 
 
 def _verbs(texts: Sequence[str]) -> frozenset[str]:
-    """Words that follow "to" or a modal at least twice, and more often than they follow an article."""
+    """Common verbs, and words that follow "to" or a modal twice or more, and more often than they follow an article."""
     after_verb_mark: Counter[str] = Counter()
     after_article: Counter[str] = Counter()
     marks = (MODALS | {"to", "don't", "doesn't"}) - BE
@@ -178,7 +179,7 @@ def _verbs(texts: Sequence[str]) -> frozenset[str]:
                 after_verb_mark[word] += 1
             elif before in {"a", "an", "the", "of"}:
                 after_article[word] += 1
-    return frozenset(
+    return COMMON_VERBS | frozenset(
         word for word, n in after_verb_mark.items() if n >= 2 and n > after_article[word] and word not in STOP
     )
 

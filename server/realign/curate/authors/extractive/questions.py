@@ -23,7 +23,6 @@ from realign.curate.authors.extractive.grammar import (
     lower_first,
     stands_alone,
     stem,
-    upper_first,
     words,
 )
 from realign.curate.authors.extractive.lexicon import GLOSSARY, Lexicon, Sentence
@@ -269,7 +268,7 @@ def _is_clause(main: str, lexicon: Lexicon) -> bool:
     found = [word.lower() for word in words(main)[:2]]
     told = found[0] in lexicon.verbs and found[0] not in lexicon.terms
     said = found[0] in ("we", "you", "it", "they", "there") and lexicon.is_verb(found[-1])
-    return told or said or split_clause(upper_first(main) + ".", lexicon) is not None
+    return told or said or any(lexicon.is_verb(word) for word in words(main.split(",")[0])[1:])
 
 
 def _purpose(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: bool) -> Question | None:
