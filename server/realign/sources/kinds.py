@@ -29,6 +29,7 @@ from realign.sources.repair import Hyphens
 from realign.sources.roles import GLOSSARY
 from realign.sources.running import Line
 
+LONGER = 20  # characters that a printed title may have more than the outline's: its number, spaces
 SECTION = re.compile(
     r"^(?:chapter|kapitel|part|teil|section)?\s*[\dA-Z]{1,2}(?:\.\d{1,3})*[.:]?\s+(?=\w)", re.IGNORECASE
 )
@@ -46,7 +47,10 @@ class Outline:
 
     def __init__(self, titles: Sequence[Title]) -> None:
         self.levels: dict[tuple[str, int], int] = {}
-        self.pages = {title.page + shift for title in titles for shift in (-1, 0, 1)}
+        self.longest: dict[int, int] = {}  # page -> characters of the longest title there or on a neighbor
+        for title in titles:
+            for page in (title.page - 1, title.page, title.page + 1):
+                self.longest[page] = max(self.longest.get(page, 0), len(title.text) + LONGER)
         for title in reversed(titles):
             for text in (SECTION.sub("", title.text), title.text):
                 if key(text):
@@ -54,7 +58,7 @@ class Outline:
 
     def level(self, text: str, page: int) -> int:
         """Depth of the title that `text` is, on its page or a neighbor; 0 for none."""
-        if page not in self.pages or len(text) > 200:
+        if len(text) > self.longest.get(page, 0):
             return 0
         for letters in (key(text), key(SECTION.sub("", text))):
             for shift in (0, -1, 1) if letters else ():
@@ -64,7 +68,7 @@ class Outline:
 
     def completes(self, group: Group, following: Group) -> bool:
         """Whether two groups are the two halves of one title, as a chapter's number and its name are."""
-        short = group.places[0] in self.pages and len(group.lines) <= 2 and len(following.lines) <= 3
+        short = group.places[0] in self.longest and len(group.lines) <= 2 and len(following.lines) <= 3
         text = " ".join(line.text for line in (*group.lines, *following.lines)) if short else ""
         return (
             short

@@ -9,6 +9,7 @@ labels, which pypdf reads. The parent, pdf.py, watches time, memory and size, an
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import resource
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from realign.sources.limits import Stop, character_cap, checked_pages
+
+MOST_TITLES = 20_000
 
 
 def say(line: dict[str, Any]) -> None:
@@ -92,19 +95,21 @@ def structure(path: Path) -> dict[str, Any]:
     with contextlib.suppress(Exception):
         found["title"] = str((reader.metadata or {}).get("/Title") or "")
     with contextlib.suppress(Exception):
-        found["outline"] = list(flat_outline(reader, reader.outline, 1))
+        found["outline"] = list(itertools.islice(flat_outline(reader, reader.outline, 1), MOST_TITLES))
     with contextlib.suppress(Exception):
         found["labels"] = reader.page_labels if "/PageLabels" in reader.trailer["/Root"] else []
     return found
 
 
-def flat_outline(reader: Any, items: list[Any], level: int) -> Any:
+def flat_outline(reader: Any, items: list[Any], level: int) -> Iterator[list[Any]]:
     """The outline in reading order."""
     for item in items:
         if isinstance(item, list):
             yield from flat_outline(reader, item, level + 1)
         else:
-            yield [level, str(item.title or ""), reader.get_destination_page_number(item)]
+            page = reader.get_destination_page_number(item)
+            if page is not None and item.title:
+                yield [level, str(item.title)[:500], page]
 
 
 if __name__ == "__main__":

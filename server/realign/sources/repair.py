@@ -8,7 +8,6 @@ the document shows: the joined word, the hyphenated one, or the habit of the doc
 
 from __future__ import annotations
 
-import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -24,9 +23,9 @@ HYPHENS = {"\u00ad": HYPHEN, "\ufffe": HYPHEN, "\u2010": "-", "\u2011": "-", HYP
 SPACES = dict.fromkeys("\t\x0b\x0c\x85\u2028\u2029", " ")
 SHARP = {"™": "™", "℠": "℠"}  # folding would leave bare letters
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+GARBLED = 0.45  # share of common letters below which a page is no text
 SAMPLE = 1_500  # characters of a page that its verdict rests on
 SUSPENDED = {"and", "or", "to", "und", "oder", "bzw", "bis", "et", "ou", "y", "o"}
-VOWELS = set("aeiouyäöüàâéèêëîïôûáíóúåøæœAEIOUYÄÖÜÉÁÍÓÚ")
 
 
 class Cleaned(NamedTuple):
@@ -58,7 +57,7 @@ def clean_text(text: str) -> Cleaned:
     for character in set(text):
         if (character < " " or character > "~") and character != "\n" and (became := fold(character)) != character:
             table[ord(character)] = became
-    if not table:
+    if text.isascii() and not table:
         return Cleaned(text, 0)
     invisible = sum(text.count(chr(code)) for code, became in table.items() if became is None)
     return Cleaned(unicodedata.normalize("NFC", text.translate(table)), invisible)
@@ -116,46 +115,30 @@ def ends_cut(text: str) -> bool:
     return text.endswith(HYPHEN) or (text.endswith("-") and text[-2:-1].isalpha())
 
 
-def word_share(text: str) -> float:
-    """Share of letters and digits that stand in word-like tokens or numbers, in 0..1; 0 for no letters.
+def common_letters(text: str) -> float:
+    """Share of e a i o n r t s among the letters a to z that stand in words of three or more, in 0..1; 1 for under 60.
 
-    Word-like: letters with a vowel and no five consonants in a row, in one of the usual cases (word, Word, WORD), or in
-    a script without Latin vowels. Measured over 296 pages of clean text: 0.86 to 1.00; over text whose letters were
-    shifted by three, as broken font tables give: 0.28 to 0.55.
+    Broken font tables turn letters into others, and no language in Latin script does without these eight. Measured on
+    414 pages: clean English, German and mathematics 0.46 to 0.71 (medians 0.62 to 0.64); the same pages with letters
+    moved by 1, 3, 7 or 13 places, or characters by -31, -29 or 3 codes, 0.08 to 0.55 (medians 0.16 to 0.46). Below 0.45
+    lies no clean page, and every moved one but for some of those moved by 13, and two others.
     """
-    tokens = re.findall(r"[^\W_]+", text)
-    total = sum(map(len, tokens))
-    return sum(len(token) for token in tokens if word_like(token)) / total if total else 0.0
-
-
-@functools.lru_cache(maxsize=100_000)
-def word_like(token: str) -> bool:
-    """Whether a token could be a word or a number."""
-    if token.isdigit() or len(token) == 1:
-        return True
-    if not token.isalpha():
-        return len(token) <= 4
-    if token[1:] != token[1:].lower() and not token.isupper():
-        return False
-    if not token.isascii() and not any("LATIN" in unicodedata.name(c, "") for c in token[:3]):
-        return True
-    return len(token) <= 3 or (bool(VOWELS & set(token)) and not re.search(r"[^aeiouyäöüéA-Z]{6}", token))
+    letters = "".join(re.findall(r"[a-z]{3,}", text.lower()))
+    return sum(map(letters.count, "eaionrts")) / len(letters) if len(letters) >= 60 else 1.0
 
 
 def verdict(text: str) -> Verdict:
-    """How a page reads: "empty" without a letter or digit, "garbled" where under 60 % is word-like, else "read".
+    """How a page reads: "empty" without a letter or digit; "garbled" when its letters are no language's; else "read".
 
-    The first 1,500 characters decide. A page of fewer than 40 letters and digits is never called garbled: formulas
-    and labels are short.
+    The first 1,500 characters decide. Too little text for a judgment, and a script other than Latin, count as read
+    unless every fifth character has no meaning at all (U+FFFD).
     """
     text = text[:SAMPLE]
     letters = sum(map(len, re.findall(r"[^\W_]+", text)))
-    if letters == 0 and "\ufffd" not in text:
-        return "empty"
     broken = text.count("\ufffd")
-    if broken > max(letters, 1) * 0.2:
-        return "garbled"
-    return "garbled" if letters >= 40 and word_share(text) < 0.6 else "read"
+    if letters == 0 and broken == 0:
+        return "empty"
+    return "garbled" if broken > 0.2 * letters or common_letters(text) < GARBLED else "read"
 
 
 FREQUENT = {
@@ -171,10 +154,11 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {code: frozenset(words.split()) for c
 
 
 def language(text: str) -> str:
-    """Two letters for the language whose frequent words make up most of the text; "und" below 12 %, or a near tie."""
+    """Two letters for the language whose frequent words are most; "und" below 12 %, below three of them, or in a near tie."""
     words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:100_000])]
     if not words:
         return "und"
     shares = sorted(((sum(w in table for w in words) / len(words), code) for code, table in STOP_WORDS.items()))
     (second, _), (best, code) = shares[-2:]
-    return code if best >= 0.12 and best >= 1.2 * second else "und"
+    told = best >= 0.12 and best >= 1.2 * second and len(STOP_WORDS[code] & set(words)) >= 3
+    return code if told else "und"
