@@ -62,15 +62,16 @@ class Stage:
 CURATE_DPO = (
     Stage(
         "source", source.read_and_ask, (checks.PARSE_SUCCESS, checks.PROMPT_CLARITY),
-        sections=("source",), code=("sources", "curate/source.py", "curate/authors"), inputs=source.inputs,
+        sections=("source",), code=("sources", "curate/source.py", "curate/authors", "templates"), inputs=source.inputs,
     ),
     Stage(
         "candidates", candidates.complete_prompts, (checks.ENOUGH_COMPLETIONS,),
-        sections=("candidates",), code=("curate/candidates.py", "curate/authors", "engine"), inputs=candidates.inputs,
+        sections=("candidates",), code=("curate/candidates.py", "curate/authors", "engine", "templates"),
+        inputs=candidates.inputs,
     ),
     Stage(
         "judge", judge.judge_both_orders, (checks.EVERY_COMPLETION_JUDGED,),
-        sections=("judge",), code=("curate/judge.py", "curate/judges", "engine"), inputs=judge.inputs,
+        sections=("judge",), code=("curate/judge.py", "curate/judges", "engine", "templates"), inputs=judge.inputs,
     ),
     Stage("select", select.choose_pairs, checks.SELECTION, sections=("select",), code=("curate/select.py",)),
     Stage(
@@ -146,7 +147,7 @@ def code_hash(places: Sequence[str]) -> str:
     for place in places:
         path = PACKAGE / place
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.suffix in (".py", ".md", ".html"):
+            if file.suffix in (".py", ".md", ".html", ".css"):
                 digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()
 

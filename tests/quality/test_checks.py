@@ -70,12 +70,21 @@ def test_a_scan_without_text_fails_parse_success(tmp_path):
     assert (verdict.tier, verdict.value) == ("REJECT", 0.0)
 
 
-def test_a_document_that_could_not_be_read_counts_and_is_named(tmp_path):
+TORN = [Dropped(f"torn{n}.pdf", "document", "read", "DamagedSource") for n in range(3)]
+
+
+def test_files_that_could_not_be_read_are_named_and_the_rest_goes_on(tmp_path):
+    verdict = fault(tmp_path, "source", lambda batches: batches["source"].drops.extend(TORN))["parse success"]
+    assert verdict.tier == "HIGH" and set(verdict.details["below"]) == {"torn0.pdf", "torn1.pdf", "torn2.pdf"}
+
+
+def test_files_of_which_none_could_be_read_fail_parse_success(tmp_path):
     def unread(batches: Batches) -> None:
-        batches["source"].drops += [Dropped(f"torn{n}.pdf", "document", "read", "DamagedSource") for n in range(3)]
+        batches["source"].drops += TORN
+        batches["source"].records.clear()
 
     verdict = fault(tmp_path, "source", unread)["parse success"]
-    assert verdict.tier == "REJECT" and set(verdict.details["below"]) == {"torn0.pdf", "torn1.pdf", "torn2.pdf"}
+    assert (verdict.tier, verdict.value, verdict.n) == ("REJECT", 0.0, 3)
 
 
 def test_an_author_whose_questions_are_mostly_unclear_fails_prompt_clarity(tmp_path):

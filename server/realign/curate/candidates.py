@@ -59,6 +59,7 @@ def _author(work: Work) -> tuple[Author, int]:
         from realign.engine import open_engine
 
         engine = open_engine(settings.author)
+        work.run.note("engine", list(engine.notes))
         return lambda some: _with_given(
             some, lambda rest: write_completions(engine, rest, settings)
         ), settings.batch_size

@@ -70,4 +70,5 @@ def _judges(work: Work) -> Judges:
     from realign.engine import open_engine
 
     engine = open_engine(settings.judge)
+    work.run.note("engine", list(engine.notes))
     return lambda cases: judge_pairs(engine, cases, settings)

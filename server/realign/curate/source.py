@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from realign.curate import given
 from realign.curate.authors import extractive, rules
-from realign.errors import EmptySource, SourceError, UsageError
+from realign.errors import EmptySource, SourceError
 from realign.records import Document, Dropped, Passage, Prompt
 from realign.run import Batch, Run, file_sha256
 from realign.settings import Settings
@@ -61,8 +61,19 @@ def _read(source: dict[str, Any], settings: Settings) -> Batch:
     except SourceError as error:
         drop = Dropped(source["name"], "document", "read", type(error).__name__, str(error))
         return Batch(done=[source["path"]], drops=[drop])
+    if unread := _below_gate(document, settings.gates.parse_success):
+        return Batch(done=[source["path"]], records=[document], drops=[unread])
     passages = split_passages(document, settings.source.passage_words)
     return Batch(done=[source["path"]], records=[document, *passages])
+
+
+def _below_gate(document: Document, needed: float) -> Dropped | None:
+    """Why a document goes no further: too few of its pages gave text. It is kept, so that the gate can name it."""
+    read = sum(page.verdict == "read" for page in document.pages)
+    if read >= needed * len(document.pages):
+        return None
+    detail = f"{document.name}: {read} of {len(document.pages)} pages gave text, {needed:g} are needed; it may need OCR"
+    return Dropped(document.id, "document", "parse gate", "too few pages gave text", detail)
 
 
 def _ask(work: Work, seen: set[str]) -> Iterator[Batch]:
@@ -138,6 +149,3 @@ def _model_asks(engine: Any, document: Document, some: Sequence[Passage], settin
     given_rows = [passage for passage in some if passage.role == "given"]
     prompts, drops = write_prompts(engine, document, readable, settings.prompts_per_passage, settings.seed)
     return given.prompts_of(given_rows) + prompts, drops
-
-
-__all__ = ["UsageError", "inputs", "read_and_ask"]

@@ -21,14 +21,16 @@ from realign.records import Document
 def _parsed_pages(evidence: Evidence) -> Measure:
     """Share of pages that gave readable text. A page without text counts as unread: it may be a scan that needs OCR.
 
-    A document that could not be read at all counts as one unread page. Details name every document below the gate.
+    A document below the gate is dropped by name and the others are measured; where none is left, all are, and a file
+    that could not be read at all counts as one unread page. Details name every document that went no further.
     """
-    unread = [drop for _, drop in evidence.drops if drop.kind == "document"]
-    pages = [good for document in evidence.documents for good in _good_pages(document)] + [False] * len(unread)
-    measure = metrics.share(pages)
-    worst = {d.name: sum(_good_pages(d)) / max(1, len(d.pages)) for d in evidence.documents}
-    worst.update({drop.record: 0.0 for drop in unread})
-    below = {name: round(part, 3) for name, part in worst.items() if part < evidence.settings.gates.parse_success}
+    lost = {drop.record for _, drop in evidence.drops if drop.kind == "document"}
+    parts = {d.id: (d.name, sum(_good_pages(d)) / max(1, len(d.pages))) for d in evidence.documents}
+    below = {name: round(part, 3) for name, part in parts.values() if part < evidence.settings.gates.parse_success}
+    below.update({name: 0.0 for name in lost - parts.keys()})
+    went_on = [document for document in evidence.documents if document.id not in lost]
+    unread = [] if went_on else [False] * len(lost - parts.keys())
+    measure = metrics.share([good for d in went_on or evidence.documents for good in _good_pages(d)] + unread)
     measure.details.update(
         below=below, garbled=_count_pages(evidence, "garbled"), empty=_count_pages(evidence, "empty")
     )
@@ -46,6 +48,9 @@ def _count_pages(evidence: Evidence, verdict: str) -> int:
 def _clear_prompts(evidence: Evidence) -> Measure:
     """Share of the prompts an author wrote that were clear and answerable, before the others were dropped."""
     unclear = [drop.reason for _, drop in evidence.drops if drop.kind == "prompt" and drop.step == "clarity"]
+    if not evidence.prompts and not unclear:
+        why = Counter(drop.reason for _, drop in evidence.drops if drop.kind == "passage").most_common(1)
+        return metrics.not_measured(f"no prompt was written: {why[0][0] if why else 'no passages'}")
     measure = metrics.share([True] * len(evidence.prompts) + [False] * len(unclear))
     measure.details.update(dropped=dict(Counter(unclear).most_common()))
     return measure
@@ -154,7 +159,7 @@ def _clean_rows(evidence: Evidence) -> Measure:
     measure = metrics.share(row not in rows for row in range(len(evidence.texts)))
     items = Counter(f"{hit.benchmark} {hit.item}" for hit in hits)
     measure.details.update(
-        benchmarks=[benchmark.name for benchmark in index.benchmarks], contaminated=len(rows), items_hit=dict(items.most_common(20)),
+        benchmarks=list(index.names), contaminated=len(rows), items_hit=dict(items.most_common(20)),
         rules=dict(Counter(hit.rule for hit in hits)),
     )  # fmt: skip
     return measure

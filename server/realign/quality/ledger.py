@@ -39,10 +39,17 @@ def ledger(run: Run) -> list[Step]:
     reasons = _reasons(run)
     files = len(run.noted("sources", []))
     parents = {kind: _parents(run, kind) for kind in ("prompt", "completion", "judgment", "pair", "row")}
-    counts = {kind: run.count(kind) for kind in ("document", "passage", "prompt", "pair", "row")}
+    counts = {kind: run.count(kind) for kind in ("passage", "prompt", "pair", "row")}
+    kept = _without_drops(run, "pair", "filter")
     asked = run.counter("source", "prompts asked")
     steps = [
-        Step("source", "documents", files, counts["document"], reasons.get(("source", "document"), {})),
+        Step(
+            "source",
+            "documents",
+            files,
+            _without_drops(run, "document", "source"),
+            reasons.get(("source", "document"), {}),
+        ),
         Step("source", "passages", counts["passage"], parents["prompt"], reasons.get(("source", "passage"), {})),
         Step("source", "prompts", asked, counts["prompt"], reasons.get(("source", "prompt"), {})),
         Step(
@@ -50,8 +57,8 @@ def ledger(run: Run) -> list[Step]:
         ),
         Step("judge", "prompts", parents["completion"], parents["judgment"], reasons.get(("judge", "prompt"), {})),
         Step("select", "prompts", parents["judgment"], counts["pair"], reasons.get(("select", "prompt"), {})),
-        Step("filter", "pairs", counts["pair"], _kept(run), reasons.get(("filter", "pair"), {})),
-        Step("export", "rows", _kept(run), counts["row"], reasons.get(("export", "pair"), {})),
+        Step("filter", "pairs", counts["pair"], kept, reasons.get(("filter", "pair"), {})),
+        Step("export", "rows", kept, counts["row"], reasons.get(("export", "pair"), {})),
     ]
     finished = {name for name in ("source", "candidates", "judge", "select", "filter", "export") if run.done(name)}
     return [step for step in steps if step.stage in finished]
@@ -69,9 +76,10 @@ def _parents(run: Run, kind: str) -> int:
     return int(run.db.execute("SELECT COUNT(DISTINCT parent) FROM records WHERE kind = ?", (kind,)).fetchone()[0])
 
 
-def _kept(run: Run) -> int:
+def _without_drops(run: Run, kind: str, stage: str) -> int:
+    """How many records of a kind a stage did not drop."""
     query = (
-        "SELECT COUNT(*) FROM records WHERE kind = 'pair'"
-        " AND id NOT IN (SELECT record FROM drops WHERE stage = 'filter' AND kind = 'pair')"
+        "SELECT COUNT(*) FROM records WHERE kind = ?1"
+        " AND id NOT IN (SELECT record FROM drops WHERE stage = ?2 AND kind = ?1)"
     )
-    return int(run.db.execute(query).fetchone()[0])
+    return int(run.db.execute(query, (kind, stage)).fetchone()[0])

@@ -123,8 +123,9 @@ def _candidates(have: Places, bags: Bags) -> Places:
     counts = bags.pointers[numbers + 1] - bags.pointers[numbers]
     pointed = bags.pointed[spread(bags.pointers[numbers], counts)]
     pairs = np.sort(np.repeat(rows, counts) * len(bags.totals) + pointed)
-    again = pairs[NEEDED - 1 :] == pairs[: len(pairs) - NEEDED + 1]
-    return np.unique(pairs[: len(again)][again])
+    starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+    found: Places = pairs[starts[np.diff(starts, append=len(pairs)) >= NEEDED]]
+    return found
 
 
 def _shared(have: Places, rows: Places, items: Places, bags: Bags) -> Weights:

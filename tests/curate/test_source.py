@@ -1,0 +1,105 @@
+"""The source stage reads what it can, names what it can't, and never asks about what is not prose."""
+
+import json
+from pathlib import Path
+
+import pytest
+from text import PARAGRAPHS
+
+from realign import workflow
+from realign.errors import EmptySource
+from realign.quality.gates import Verdict
+from realign.records import Dropped
+from realign.run import Run, file_sha256
+from realign.settings import Settings
+
+
+def read(folder: Path, *files: Path, **settings: object) -> tuple[Run, dict[str, Verdict]]:
+    """Run the source stage over files, and its verdicts by gate."""
+    run = Run.create(folder, "dpo", "test")
+    run.note("workflow", "curate")
+    run.note("data_type", "dpo")
+    run.note("sources", [{"path": str(f), "name": f.name, "sha256": file_sha256(f)} for f in files])
+    run.note("settings", Settings.model_validate(settings).model_dump(mode="json"))
+    verdicts = workflow.run_stage(run, "source")
+    return run, {verdict.gate: verdict for verdict in verdicts}
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def dropped(run: Run) -> list[Dropped]:
+    return [drop for _, drop in run.drops("source")]
+
+
+def test_a_document_becomes_passages_and_prompts_that_point_into_it(tmp_path: Path) -> None:
+    run, _ = read(tmp_path / "out", write(tmp_path, "tides.md", "# Tides\n\n" + "\n\n".join(PARAGRAPHS)))
+    document = next(run.records("document"))
+    passages = {passage.id: passage for passage in run.records("passage")}
+    prompts = list(run.records("prompt"))
+    assert len(prompts) >= 5
+    for prompt in prompts:
+        passage = passages[prompt.parent]
+        assert passage.text == document.text[passage.start : passage.end]
+        assert passage.start <= prompt.start < prompt.end <= passage.end
+
+
+def test_a_broken_file_is_dropped_by_name_and_the_good_one_goes_on(tmp_path: Path) -> None:
+    good = write(tmp_path, "tides.md", "\n\n".join(PARAGRAPHS))
+    broken = write(tmp_path, "broken.pdf", "%PDF-1.4\nnothing follows")
+    run, verdicts = read(tmp_path / "out", broken, good)
+    assert [(d.record, d.kind, d.step) for d in dropped(run) if d.kind == "document"] == [
+        ("broken.pdf", "document", "read")
+    ]
+    assert run.count("prompt") >= 5
+    assert verdicts["parse success"].tier == "HIGH"
+
+
+def test_nothing_readable_fails_with_the_reason_of_each_file(tmp_path: Path) -> None:
+    with pytest.raises(EmptySource, match=r"broken\.pdf"):
+        read(tmp_path / "out", write(tmp_path, "broken.pdf", "%PDF-1.4\nnothing follows"))
+
+
+def test_a_language_the_embedded_author_does_not_write_is_said_and_blocks(tmp_path: Path) -> None:
+    german = (
+        "Die Gezeiten sind die Wasserbewegungen der Ozeane, die durch den Mond und die Sonne verursacht werden. " * 4
+    )
+    run, verdicts = read(tmp_path / "out", write(tmp_path, "gezeiten.txt", german))
+    assert any("language de" in drop.reason for drop in dropped(run))
+    assert verdicts["prompt clarity"].tier == "REJECT"
+    assert "language de" in verdicts["prompt clarity"].reason
+
+
+def test_given_rows_keep_their_answers_and_bad_lines_are_named(tmp_path: Path) -> None:
+    rows = [
+        json.dumps({"prompt": "What is a tide?", "chosen": "A rise of the sea.", "rejected": "A bird."}),
+        json.dumps(
+            {
+                "messages": [
+                    {"role": "user", "content": "What is the sea made of?"},
+                    {"role": "assistant", "content": "Salt water."},
+                ]
+            }
+        ),
+        "{broken",
+        json.dumps({"prompt": 3}),
+        json.dumps(["a", "list"]),
+    ]
+    run, _ = read(tmp_path / "out", write(tmp_path, "rows.jsonl", "\n".join(rows)))
+    assert [prompt.answers for prompt in run.records("prompt")] == [("A rise of the sea.", "A bird."), ("Salt water.",)]
+    details = [drop.detail for drop in dropped(run)]
+    assert [detail.split(":")[0] for detail in details] == ["line 3", "line 4", "line 5"]
+    assert "'prompt'" in details[1]
+
+
+def test_a_source_that_changed_under_the_run_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "tides.md", "\n\n".join(PARAGRAPHS))
+    run, _ = read(tmp_path / "out", path)
+    path.write_text("Something else entirely stands in this file now.", encoding="utf-8")
+    with run.transaction():
+        run.db.execute("DELETE FROM done")
+    batch = next(workflow.CURATE_DPO[0].act(workflow.Work(run, Settings(), "source")))
+    assert "changed" in batch.drops[0].detail
