@@ -7,10 +7,10 @@ PARAGRAPHS = (
     " of the month. Spring tides and neap tides alternate during each month.",
     "The flood current carries water into the estuary for six hours. The ebb current carries water out of the estuary"
     " for seven hours. The flood and the ebb are separated by slack water.",
-    "A tide gauge is used to record the height of the sea. The harbor master reads the tide gauge before each ship"
-    " leaves. To predict a tide, the harbor master adds the heights of 37 harmonic constituents.",
-    "Spring tides are strong because the Sun and the Moon pull along one line. If the wind blows from the sea, the water"
-    " in the harbor rises. The lock has four gates.",
+    "A tide gauge is used to record the highest level of the sea. The harbor master reads the tide gauge before each"
+    " ship leaves. To predict a tide, the harbor master adds the heights of 37 harmonic constituents.",
+    "Spring tides are strong because the Sun and the Moon pull along one line. If the wind blows from the sea, the"
+    " water in the harbor rises. The lock has four gates.",
 )
 
 

@@ -42,7 +42,7 @@ def _answers(kind: str, prompt: Prompt, sentence: str, lexicon: Lexicon) -> tupl
     if kind == "check-false":
         accepting = [_led("Yes.", v) for v in wrong if v.text == prompt.focus]
         return f"No. {sentence}", accepting
-    if not kind.startswith("check") and any(v.method != "negation" for v in wrong):
+    if not kind.startswith("check"):
         wrong = [variant for variant in wrong if variant.method != "negation"]
     if kind == "definition":
         wrong = _other_definitions(prompt.focus, sentence, lexicon) + wrong

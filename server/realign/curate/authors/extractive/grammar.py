@@ -164,7 +164,10 @@ def is_about_itself(sentence: str) -> bool:
     Pronouns inside it are allowed: an excerpt with its neighbors shows whom they mean.
     """
     found = [word.lower() for word in words(sentence)]
-    start = found[0] not in LEANING_STARTS | IMPERATIVES or found[:2] in (["there", "are"], ["there", "were"])
+    start = found[0] not in LEANING_STARTS | IMPERATIVES | AUXILIARIES or found[:2] in (
+        ["there", "are"],
+        ["there", "were"],
+    )
     return start and not POINTING.search(sentence)
 
 

@@ -192,7 +192,7 @@ def _names(texts: Sequence[str]) -> frozenset[str]:
         for word in words(text)[1:]:
             (upper if word[0].isupper() else lower)[word.lower()] += 1
     plain = STOP | set(NUMBER_WORDS)
-    return frozenset(w.capitalize() for w in upper if upper[w] > lower[w] and w not in plain) | frozenset(
+    return frozenset(w.capitalize() for w in upper if upper[w] > lower[w] and w.split("-")[0] not in plain) | frozenset(
         word for text in texts for word in words(text) if len(word) > 1 and word[1:] != word[1:].lower()
     )
 

@@ -147,11 +147,16 @@ def _prose_questions(passage: Passage, lexicon: Lexicon, seed: int) -> Iterator[
         clause = split_clause(text, lexicon)
         alone = passage.role == "prose" and is_general(text, clause, lexicon)
         first = next((q for maker in MAKERS if (q := maker(sentence, clause, lexicon, alone))), None)
-        if first:
+        if first and (first.template == "definition" or _can_be_wrong(text, lexicon)):
             yield first
         second = next((q for maker in _turns(sentence, seed) if (q := maker(sentence, clause, lexicon, alone))), None)
         if second:
             yield second
+
+
+def _can_be_wrong(text: str, lexicon: Lexicon) -> bool:
+    """True when a wrong answer can be made of it that still answers: "is not a tide staff" answers no "What is …?"."""
+    return any(variant.method != "negation" for variant in false_variants(text, lexicon))
 
 
 def is_general(text: str, clause: Clause | None, lexicon: Lexicon) -> bool:
