@@ -59,6 +59,14 @@ def test_a_document_of_nothing_but_the_same_line_keeps_it() -> None:
     assert kept([[Line("Specimen")] for _ in range(4)]) == ["Specimen"] * 4
 
 
+def test_large_headings_of_one_pattern_stay() -> None:
+    heads = [Line(f"Lesson {n}", 60, 200, 750, 766) for n in range(1, 8)]
+    texts = [[Line(text, 60, 300, 700 - 12 * i, 710 - 12 * i) for i, text in enumerate(lines)] for lines in BODY]
+    pages = [[head, *lines] for head, lines in zip(heads, texts, strict=True)]
+    assert running_lines(pages, body=10.0) == set()
+    assert running_lines(pages, body=16.0) == {(page, 0) for page in range(7)}
+
+
 def test_one_page_has_no_running_lines() -> None:
     assert kept([[Line("Title"), Line("Text."), Line("1")]]) == ["Title", "Text.", "1"]
     assert running_lines([]) == set()

@@ -34,6 +34,7 @@ SECTION = re.compile(
     r"^(?:chapter|kapitel|part|teil|section)?\s*[\dA-Z]{1,2}(?:\.\d{1,3})*[.:]?\s+(?=\w)", re.IGNORECASE
 )
 MATHS = re.compile(r"[=⇒→∈∀∃≤≥≠∩∪√∫∑∏⊆⊂^{}\\|<>~±×·]")
+CONTENTS = re.compile(r"^\d+(?:\.\d+)*\s.*\s\d+$")  # "4.1 Waves 198"
 LEADERS = re.compile(r"(?:\s?\.){4,}\s*\d*$|\s[ivxlc\d]{1,4}$")
 
 
@@ -180,7 +181,12 @@ def is_title(group: Group, text: str, height: float) -> bool:
     words = text.split()
     if len(words) > 14 or not re.search(r"[^\W\d_]{4}", text) or re.search(r"[.,;:]$", text) or MARK.match(text):
         return False
-    if MATHS.search(text) or not (text[0].isupper() or text[0].isdecimal()) or text[:1] in "⁰¹²³⁴⁵⁶⁷⁸⁹":
+    if (
+        CONTENTS.match(text)
+        or MATHS.search(text)
+        or not (text[0].isupper() or text[0].isdecimal())
+        or text[:1] in "⁰¹²³⁴⁵⁶⁷⁸⁹"
+    ):
         return False
     if not group.first.height:
         return NUMBERED.match(text) is not None and len(words) <= 10 and not text[-1:].isdigit()

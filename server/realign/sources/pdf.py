@@ -35,9 +35,15 @@ class Raw(NamedTuple):
     """What the child printed: one entry a page, the structure if it got that far, and its error if it had one."""
 
     reader: str
+    expected: int  # pages that the file announced
     pages: list[dict[str, Any]]
     structure: dict[str, Any]
     error: tuple[str, str] | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every page got out; an error after that cost the structure at most."""
+        return 0 < self.expected == len(self.pages)
 
 
 def read_pdf(path: Path, sha256: str, limits: Limits) -> Document:
@@ -48,14 +54,14 @@ def read_pdf(path: Path, sha256: str, limits: Limits) -> Document:
 
 
 def extract(path: Path, size: int, limits: Limits) -> Raw:
-    """What the first reader that survives the file says. Raises SourceError where neither gives a page."""
+    """What the first reader that gets through the pages says. Raises SourceError where neither does."""
     first = run_child("pypdfium2", path, size, limits)
-    if first.pages and (first.error is None or any(page["rows"] for page in first.pages)):
+    if first.whole:
         return first
     if first.error and first.error[0] in ("encrypted", "limit"):
         raise named(path, first.error)
     second = run_child("pypdf", path, size, limits)
-    if second.pages and (second.error is None or any(page["rows"] for page in second.pages)):
+    if second.whole:
         return second
     raise named(
         path, second.error if second.error and second.error[0] == "encrypted" else first.error or ("damaged", "")
@@ -147,8 +153,11 @@ def gathered(reader: str, output: IO[bytes], over: str, code: int) -> Raw:
     pages: list[dict[str, Any]] = []
     structure: dict[str, Any] = {}
     error = ("limit", over) if over else None
+    count = 0
     for line in printed(output):
-        if "page" in line:
+        if "pages" in line:
+            count = line["pages"]
+        elif "page" in line:
             pages.append(line)
         elif "error" in line:
             error = line["error"], line["detail"]
@@ -157,7 +166,7 @@ def gathered(reader: str, output: IO[bytes], over: str, code: int) -> Raw:
     if error is None and code != 0:
         how = f"signal {-code}" if code < 0 else f"status {code}"
         error = "damaged", f"the reader {reader} ended with {how}"
-    return Raw(reader, pages, structure, error)
+    return Raw(reader, count, pages, structure, error)
 
 
 def printed(output: IO[bytes]) -> Iterator[dict[str, Any]]:
@@ -173,7 +182,7 @@ def repaired(path: Path, sha256: str, raw: Raw) -> Document:
     pages, invisible = cleaned([[Line(*row) for row in page["rows"]] for page in raw.pages])
     verdicts = [verdict("\n".join(line.text for line in lines)) for lines in pages]
     refuse_textless(path, raw, verdicts)
-    frame = running_lines(pages)
+    frame = running_lines(pages, body_height(pages))
     pages = [[line for i, line in enumerate(lines) if (p, i) not in frame] for p, lines in enumerate(pages)]
     pages = [merge_fragments(lines) for lines in pages]
     text = "\n".join(line.text for lines in pages for line in lines)
@@ -227,8 +236,7 @@ def remarks(raw: Raw, verdicts: Sequence[Verdict], invisible: int, frame: int) -
     failed = sum("failed" in page for page in raw.pages)
     facts = [
         (raw.reader != "pypdfium2", f"Read by the second reader, {raw.reader}; lines have no places."),
-        (raw.error is not None, f"The file is damaged: reading stopped early ({(raw.error or ('', ''))[1]})."),
-        (raw.error is None and not raw.structure, "Its outline, labels and title could not be read."),
+        (not raw.structure, "Its outline, labels and title could not be read."),
         (failed > 0, f"{failed} of {len(verdicts)} pages could not be read."),
         (frame > 0, f"Removed {frame} running lines."),
         (hidden > 0, f"Left out {hidden} characters that no reader sees on the page."),

@@ -45,7 +45,7 @@ def pdfium_lines(path: Path) -> Iterator[dict[str, Any]]:
 def pdfium_rows(page: Any, text: Any) -> tuple[list[Row], int]:
     """(rows, how many characters no reader sees) of one page. A row that ends in U+0002 was hyphenated there."""
     content = text.get_text_range()
-    left, bottom, right, top = page.get_cropbox()
+    left, bottom, right, top = visible_box(page)
     probe = Probe(text, straight=len(content) == text.count_chars())
     rows: list[Row] = []
     hidden, offset, white = 0, 0, []
@@ -65,6 +65,16 @@ def pdfium_rows(page: Any, text: Any) -> tuple[list[Row], int]:
             rows.append(row)
             white.append(seen)
     return drop_unseen(page, rows, white, hidden)
+
+
+def visible_box(page: Any) -> tuple[float, float, float, float]:
+    """(left, bottom, right, top) of what is shown of the page, in points.
+
+    Asked of PDFium itself, as `page.get_cropbox` does not look for a box that the page inherits.
+    """
+    box = raw.FS_RECTF()
+    raw.FPDF_GetPageBoundingBox(page, box)
+    return box.left, box.bottom, box.right, box.top
 
 
 def drop_unseen(page: Any, rows: list[Row], seen: list[str], hidden: int) -> tuple[list[Row], int]:

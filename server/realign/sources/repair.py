@@ -154,7 +154,7 @@ STOP_WORDS: Mapping[str, frozenset[str]] = {code: frozenset(words.split()) for c
 
 
 def language(text: str) -> str:
-    """Two letters for the language whose frequent words are most; "und" below 12 %, below three of them, or in a near tie."""
+    """Two letters for the language whose frequent words are most; "und" below 12 %, below three, or in a near tie."""
     words = [word.lower() for word in re.findall(r"[^\W\d_]+", text[:100_000])]
     if not words:
         return "und"

@@ -13,12 +13,20 @@ from realign.sources.sentences import sentence_spans
 
 Role = Literal["prose", "glossary", "list", "exercise", "table", "other"]
 
+# Whole titles, after a section's number: "Problems" is a section of them, "Problems with Samples" is about them.
 EXERCISE = re.compile(
-    r"^(?:[\d.]+\s*)?(?:stats lab\b.*|.*\b(?:exercises?|homework|practice|problems?|solutions?|answers?|try it|quiz|"
-    r"(?:review|discussion|study|critical thinking) questions?|questions?|check your understanding|checkpoint|activity|"
-    r"bringing it together|student learning outcomes|procedure|lab|experiment|"
-    r"aufgaben?|übung(?:en|saufgaben?)?|lösung(?:en)?|exercices?|ejercicios?)\b)|"
-    r"^(?:example|beispiel|exemple)\b",
+    r"^(?:[\dA-Z]{0,2}[\d.]*\s+)?(?:"
+    r"(?:[\w’'-]+[\s:]+){0,5}?(?:exercises?|homework|quiz(?:zes)?|übung(?:en|saufgaben?)?|exercices?|ejercicios?)|"
+    r"(?:[\w’'-]+ ){0,2}?(?:review|discussion|study|practice|comprehension|critical thinking|essay|test) questions?|"
+    r"(?:practice|review|additional|extra|sample|chapter|end-of-chapter|challenge) problems?|"
+    r"questions?|problems?|problem sets?|practice|"
+    r"practice (?:tests?|exams?)|(?:selected |odd-numbered )?(?:answers?|solutions?)(?: (?:to|for|key|manual)\b.*)?|"
+    r"(?:one )?(?:possible )?solution|"
+    r"answer key|(?:try|check) it|try it(?: now| yourself)?|your turn|check your (?:understanding|knowledge|progress)|"
+    r"checkpoint|activity|activities|(?:stats |computer )?labs?|bringing it together|student learning outcomes|"
+    r"procedure|supplies|collect the data|organize the data|describe the data|"
+    r"aufgaben?|lösung(?:en)?(?: (?:der|zu)\b.*)?"
+    r")(?:\s*[\dA-Z]{0,2}[\d.]*)?(?:\s*[:–—-].*)?$|^(?:example|beispiel|exemple|ejemplo)s?\b(?!\s+of\b)",
     re.IGNORECASE,
 )
 GLOSSARY = re.compile(
@@ -26,7 +34,8 @@ GLOSSARY = re.compile(
 )
 OTHER = re.compile(
     r"^(?:[\d.]+\s*)?(?:table of contents|contents|references?|bibliography|works cited|further reading|index|"
-    r"(?:subject|author) index|list of (?:figures|tables)|copyright.*|attributions?\b.*|licen[cs]e.*|imprint|credits?|"
+    r"(?:chapter |learning )?(?:outline|objectives|outcomes)|(?:subject|author) index|list of (?:figures|tables)|"
+    r"copyright.*|attributions?\b.*|licen[cs]e.*|imprint|credits?|"
     r"using the .*calculator|acknowledge?ments?|about the authors?|formula review|symbols?|notation|colophon|"
     r"inhalt(?:sverzeichnis)?|"
     r"literatur(?:verzeichnis)?|stichwortverzeichnis|sachverzeichnis|abbildungsverzeichnis|symbolverzeichnis|"
@@ -49,7 +58,7 @@ def section_role(headings: Sequence[str]) -> Role | None:
     """The role that the headings above a block force on it; None where they leave it open."""
     for heading in reversed(headings):
         title = heading.strip().rstrip(":")
-        if EXERCISE.search(title):
+        if EXERCISE.match(title):
             return "exercise"
         if OTHER.match(title):
             return "other"

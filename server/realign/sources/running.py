@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 ZONE = 3  # lines looked at on either end of a page
+EDGE = 0.15  # share of the height in use, from either end, in which running lines stand
 NEAR = 3  # pages between two appearances of a running line, at most
 HEIGHT = 3.0  # points by which the height of a running line may vary
 ROMAN = re.compile(r"\b[ivxlc]+\b")
@@ -59,22 +60,26 @@ def abstract(text: str) -> str:
     return re.sub(r"\s+", " ", ROMAN.sub("#", NUMBER.sub("#", text.lower()))).strip()
 
 
-def spots(pages: Sequence[Sequence[Line]]) -> list[Spot]:
-    """The first and last lines of each page, by height where heights are known."""
+def spots(pages: Sequence[Sequence[Line]], body: float) -> list[Spot]:
+    """The first and last lines of each page; where places are known, those near an edge, no larger than text."""
     found = []
+    tops = [line.top for lines in pages for line in lines]
+    low, high = min(tops, default=0.0), max(tops, default=0.0)
+    margin = EDGE * (high - low)
     for page, lines in enumerate(pages):
-        order = (
-            sorted(range(len(lines)), key=lambda i: -lines[i].top) if any(x.top for x in lines) else range(len(lines))
-        )
-        places = list(order)
-        for end, chosen in (("top", places[:ZONE]), ("bottom", places[-ZONE:])):
-            found += [Spot(page, i, end, abstract(lines[i].text), lines[i].top) for i in chosen]
+        order = sorted(range(len(lines)), key=lambda i: -lines[i].top) if high else list(range(len(lines)))
+        for end, chosen in (("top", order[:ZONE]), ("bottom", order[-ZONE:])):
+            for i in chosen:
+                line = lines[i]
+                away = line.top < high - margin if end == "top" else line.top > low + margin
+                if not (high and away) and not (body and line.height > 1.1 * body):
+                    found.append(Spot(page, i, end, abstract(line.text), line.top))
     return found
 
 
-def running_lines(pages: Sequence[Sequence[Line]]) -> set[tuple[int, int]]:
-    """(page index, line index) of every running line."""
-    places = spots(pages)
+def running_lines(pages: Sequence[Sequence[Line]], body: float = 0.0) -> set[tuple[int, int]]:
+    """(page index, line index) of every running line. `body` is the size of the text's type in points, 0 if unknown."""
+    places = spots(pages, body)
     groups: dict[tuple[str, str], list[Spot]] = defaultdict(list)
     for spot in places:
         groups[spot.end, spot.key].append(spot)
