@@ -1,11 +1,12 @@
-"""Texts that repeat an earlier one: exactly after normalisation, or nearly, by their shared 5-word shingles.
+"""Texts that repeat an earlier one: exactly after normalization, or nearly, by their shared 5-word shingles.
 
     exact_duplicates(["A b.", "c", "a B"])          -> [0, 1, 0]
     near_duplicates(texts, jaccard=0.85)            -> [Duplicate(index=7, kept=2, similarity=0.91), ...]
 
 MinHash (Broder 1997) with 128 permutations only proposes pairs, by bands of equal minima. Each is decided by the exact
 Jaccard similarity of the two sets of shingles, against a text that is itself kept: nothing is removed for resembling
-something that was removed. Memory grows by about 450 bytes a text; the work is chunked and linear in the words.
+something that was removed. The work is chunked and linear in the words; memory grows by about 150 bytes a text, and a
+few hundred more for each that has a near relative.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def near_duplicates(texts: Sequence[str], jaccard: float = 0.85) -> list[Duplica
     jaccard: in (0, 1]. A text of fewer than five words is one shingle, so it repeats only its equal; one without a word
     repeats nothing. The order of `texts` decides what is kept: the first wins.
     """
+    if not texts:
+        return []
     families = list(_families(_band_keys(texts, rows_in_a_band(jaccard))))
     shingles = _shingle_sets(texts, np.sort(np.concatenate([np.empty(0, dtype=np.int64), *families])))
     repeats = (repeat for family in families for repeat in _repeats(texts, family, shingles, jaccard))

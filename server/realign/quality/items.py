@@ -138,7 +138,7 @@ def _read_csv(path: Path, text: str) -> Any:
     try:
         return [{key: value for key, value in row.items() if key} for row in rows]
     except csv.Error as error:
-        raise _damaged(path, rows.line_num, str(error)) from None
+        raise _damaged(path, rows.reader.line_num, str(error)) from None
 
 
 def _read_plain(path: Path, text: str) -> Any:

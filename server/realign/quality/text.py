@@ -31,7 +31,7 @@ INVISIBLE = re.compile(
 )
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f\w]+")
 SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-SINGLE = re.compile(rf"(?=\w)[{SPACELESS}](?:(?!\w)[{SPACELESS}])*")
+SINGLE = re.compile(rf"(?=\w)[{SPACELESS}][^\x00-\x7f\w]*")
 ASCII_WORDS = bytes(c if c > 127 else ord(chr(c).lower()) if chr(c).isalnum() else 32 for c in range(256))
 
 BYTE_VALUES = np.frombuffer(hashlib.shake_128(b"realign words 1").digest(256 * 8), dtype="<u8")
@@ -67,7 +67,7 @@ def hash_words(texts: Sequence[str]) -> WordHashes:
     np.greater(blob, 32, out=inside[1:], casting="unsafe")  # a spelled text has word bytes, spaces and nothing else
     edges = np.diff(inside)
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    stops = np.cumsum([len(text) + 1 for text in spelled])
+    stops = np.cumsum([len(text) + 1 for text in spelled], dtype=np.int64)
     offsets = np.concatenate(([0], np.searchsorted(starts, stops)))
     return WordHashes(hash_runs(BYTE_VALUES[blob], starts, ends), ends - starts, offsets)
 
