@@ -13,6 +13,8 @@ import realign.sources.pdf as pdf_module
 from realign.errors import DamagedSource, EmptySource, EncryptedSource, SourceError, SourceLimit
 from realign.records import Document, decode, encode
 from realign.sources import Limits, find_sources, read_document
+from realign.sources.kinds import Outline
+from realign.sources.layout import Title
 
 
 def blocks(document: Document, kind: str) -> list[str]:
@@ -124,6 +126,19 @@ def test_lists_tables_and_captions_are_kept_apart_from_prose(tmp_path: Path) -> 
     assert blocks(document, "table") == ["Port Range Depth\nBrest 6.9 12\nDover 6.0 10\nRiga 0.2 8"]
     assert blocks(document, "caption") == ["Table 1: Ranges in meters"]
     assert blocks(document, "paragraph") == [PROSE]
+
+
+def test_a_title_is_found_by_the_outline_unless_its_number_differs() -> None:
+    outline = Outline([Title(1, "2 Tides", 4), Title(2, "2.1 Range", 4), Title(2, "Waves", 5)])
+    assert [outline.level(text, 4) for text in ("2 Tides", "2  TIDES", "Tides", "2.8 Tides", "2.1 Range")] == [
+        1,
+        1,
+        1,
+        0,
+        2,
+    ]
+    assert outline.level("2.2 Waves", 5) == 2
+    assert outline.level("2 Tides", 9) == 0
 
 
 def test_a_scan_without_text_says_that_it_needs_ocr(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def split(text: str) -> list[str]:
         "Section 2.1 Introduces nothing new.",
         "The ratio is as follows: a is to b as c is to d.",
         "Das gilt z.B. für alle Mengen, d.h. auch für leere.",
+        "Die Summe ist π, d. h. sie ist fest, z. B. hier.",
         "Acme Inc. and Sons Ltd. were merged.",
         "1. The first step is to count.",
         "a. The letter is part of the item.",

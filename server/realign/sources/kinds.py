@@ -48,23 +48,28 @@ class Outline:
 
     def __init__(self, titles: Sequence[Title]) -> None:
         self.levels: dict[tuple[str, int], int] = {}
+        self.bare: dict[tuple[str, int], tuple[int, bool]] = {}  # without its number: depth, and whether it had one
         self.longest: dict[int, int] = {}  # page -> characters of the longest title there or on a neighbor
         for title in titles:
             for page in (title.page - 1, title.page, title.page + 1):
                 self.longest[page] = max(self.longest.get(page, 0), len(title.text) + LONGER)
         for title in reversed(titles):
-            for text in (SECTION.sub("", title.text), title.text):
-                if key(text):
-                    self.levels[key(text), title.page] = title.level
+            bare = SECTION.sub("", title.text)
+            self.levels[key(title.text), title.page] = title.level
+            self.bare[key(bare), title.page] = title.level, bare != title.text
 
     def level(self, text: str, page: int) -> int:
-        """Depth of the title that `text` is, on its page or a neighbor; 0 for none."""
-        if len(text) > self.longest.get(page, 0):
+        """Depth of the title that `text` is, on its page or a neighbor; 0 for none.
+
+        A number before the title may be missing on either side, but two different numbers are two titles.
+        """
+        if len(text) > self.longest.get(page, 0) or not key(text):
             return 0
-        for letters in (key(text), key(SECTION.sub("", text))):
-            for shift in (0, -1, 1) if letters else ():
-                if found := self.levels.get((letters, page + shift)):
-                    return found
+        bare = SECTION.sub("", text)
+        for near in (page, page - 1, page + 1):
+            level, numbered = self.bare.get((key(bare), near), (0, False))
+            if found := self.levels.get((key(text), near), 0 if numbered and bare != text else level):
+                return found
         return 0
 
     def completes(self, group: Group, following: Group) -> bool:

@@ -104,4 +104,6 @@ def is_prose(text: str) -> bool:
 def whole(sentence: str) -> bool:
     """Whether a sentence starts and ends as one: not in the middle of a word or thought."""
     start = sentence.lstrip("\"'“‘«„([¿¡")
+    if re.match(r"\([^)]{0,4}\)", sentence):
+        return False  # the rest of a formula
     return (start[:1].isupper() or start[:1].isdecimal()) and re.search(r"[.!?…][\"'”’»“)\]]*$", sentence) is not None

@@ -65,11 +65,11 @@ def ends_sentence(text: str, start: int, dot: int, end: int) -> bool:
 
 
 def can_start(after: str, raw: str, mark: str) -> bool:
-    """Whether a word can begin a sentence: not in lower case, unless it is a letter of mathematics or a list's mark."""
+    """Whether a word can begin a sentence: not in lower case, unless it is the mark of a list, "b)"."""
     if not after:
         return True
     if after[0].islower():
-        return bool(LIST_MARK.match(after)) and after[-1] in ".)" and len(after) > 1 and len(mark) == 1
+        return bool(LIST_MARK.match(after)) and after[-1] == ")" and len(mark) == 1
     return not (raw[0] in ",;:" or after[0] in ",;:)")
 
 
@@ -84,6 +84,8 @@ def is_abbreviation(text: str, start: int, dot: int, end: int, after: str) -> bo
         return False
     if LIST_MARK.match(token) and not text[start : dot - len(token)].strip(OPENING + " "):
         return True  # the mark of a list item at its start: "1." or "a."
+    if len(token) == 1 and re.match(r"[^\W\d_]\.", after):
+        return True  # the first half of "d. h." or "z. B."
     if word in NEEDS_MORE:
         return (
             after[:1].isdigit() or after[:1] in "IVX" or (word in ("p", "pp", "no", "nr") and not capital_word(after))
