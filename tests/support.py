@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -178,13 +179,14 @@ def make_completions(prompt: Prompt) -> list[Completion]:
 
 
 def make_judgments(prompt: Prompt) -> list[Judgment]:
-    """Three judges on right against each wrong answer; all prefer the right one in both orders, by a varying margin."""
+    """Three judges on every two answers; all prefer the right one in both orders, by a varying margin."""
     found, spread = [], int(prompt.id[:4], 16) % 30 / 100
-    for rival, penalty in (("number", 0.25 + spread), ("negation", 0.2 + spread)):
-        right, wrong = make_id(prompt.id, "grounded"), make_id(prompt.id, rival)
+    penalties = {"grounded": 0.0, "number": 0.25 + spread, "negation": 0.2 + spread}
+    for one, other in combinations(penalties, 2):
+        first, second = make_id(prompt.id, one), make_id(prompt.id, other)
         for judge, best in (("expert", 0.95), ("user", 0.9), ("safety", 1.0)):
-            scores = (best, round(best - penalty, 4))
-            found.append(Judgment(make_id(right, wrong, judge), prompt.id, right, wrong, judge, scores, scores))
+            scores = (round(best - penalties[one], 4), round(best - penalties[other], 4))
+            found.append(Judgment(make_id(first, second, judge), prompt.id, first, second, judge, scores, scores))
     return found
 
 

@@ -91,6 +91,11 @@ class Passage:
     text: str
     role: Literal["prose", "glossary", "list", "exercise", "table", "given", "other"] = "prose"
 
+    @property
+    def shown(self) -> str:
+        """What a model is shown of it. A given row holds the very answers to be judged, so it is not shown."""
+        return "(There is no source passage.)" if self.role == "given" else self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Prompt:

@@ -5,7 +5,7 @@
         run.commit("source", batch)             one transaction a batch: kill -9 loses nothing that was committed
 
 SQLite in WAL mode with synchronous=FULL (and F_FULLFSYNC on macOS), one writer a run. Records come back in the order
-in which they were committed, which is the order of their inputs, so a resumed run yields the same bytes as an unbroken one.
+in which they were committed, which is the order of their inputs: a resumed run gives the same bytes as an unbroken one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ CREATE TABLE IF NOT EXISTS gates (
     PRIMARY KEY (stage, name)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (
     stage TEXT, name TEXT, value INTEGER NOT NULL, PRIMARY KEY (stage, name)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, stage TEXT, message TEXT NOT NULL, data TEXT);
+CREATE TABLE IF NOT EXISTS events (
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, stage TEXT, message TEXT NOT NULL, data TEXT);
 """
 DATABASE, LOCK = "run.db", "run.lock"
 
@@ -141,7 +142,7 @@ class Run:
 
     @contextlib.contextmanager
     def writing(self, holder: str) -> Iterator[None]:
-        """Be the only writer. Raises Busy, naming the holder, when another process is; the lock dies with its process."""
+        """Be the only writer. Raises Busy, naming the holder, when another process is; the lock dies with it."""
         with open(self.folder / LOCK, "a+", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -259,7 +260,8 @@ class Run:
                 for stage in later:
                     self._forget(stage)
             self.db.execute(
-                "INSERT INTO stages (name, place, status, fingerprint, started, updated) VALUES (?, ?, 'running', ?, ?, ?)"
+                "INSERT INTO stages (name, place, status, fingerprint, started, updated)"
+                " VALUES (?, ?, 'running', ?, ?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET status = 'running', started = excluded.started,"
                 " updated = excluded.updated, error = '', message = ''",
                 (name, place, fingerprint, time.time(), time.time()),
@@ -310,7 +312,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_atomically(path: Path, lines: Iterable[str]) -> str:
-    """Write `lines` beside `path`, flush them to the disk, then rename: a reader never sees half a file. Gives the SHA-256."""
+    """Write `lines` beside `path`, flush to the disk, then rename: a reader never sees half a file. Gives the SHA-256."""
     part, digest = path.with_name(path.name + ".part"), hashlib.sha256()
     with open(part, "wb") as file:
         for line in lines:

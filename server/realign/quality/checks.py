@@ -6,6 +6,7 @@ Grouped by stage, in the order of the workflow. Tests plant a fault for every on
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import combinations
 from typing import Any
 
 from realign.quality import metrics
@@ -27,7 +28,7 @@ def _parsed_pages(evidence: Evidence) -> Measure:
     lost = {drop.record for _, drop in evidence.drops if drop.kind == "document"}
     parts = {d.id: (d.name, sum(_good_pages(d)) / max(1, len(d.pages))) for d in evidence.documents}
     below = {name: round(part, 3) for name, part in parts.values() if part < evidence.settings.gates.parse_success}
-    below.update({name: 0.0 for name in lost - parts.keys()})
+    below.update(dict.fromkeys(lost - parts.keys(), 0.0))
     went_on = [document for document in evidence.documents if document.id not in lost]
     unread = [] if went_on else [False] * len(lost - parts.keys())
     measure = metrics.share([good for d in went_on or evidence.documents for good in _good_pages(d)] + unread)
@@ -77,16 +78,19 @@ def _answered_prompts(evidence: Evidence) -> Measure:
 
 
 def _judged_comparisons(evidence: Evidence) -> Measure:
-    """Share of comparisons that all three judges scored in both orders."""
+    """Share of comparisons that all three judges scored in both orders, each score in 0..1.
+
+    What should have been judged is counted from the completions: every two of a prompt, whatever became of them.
+    """
     judged: defaultdict[frozenset[str], set[str]] = defaultdict(set)
     for judgment in evidence.judgments:
-        judges = judged[frozenset((judgment.first, judgment.second))]
         if all(0.0 <= score <= 1.0 for score in (*judgment.straight, *judgment.swapped)):
-            judges.add(judgment.judge)
-    lost = {drop.record for _, drop in evidence.drops if drop.kind == "comparison"}
-    complete = [judges >= set(JUDGES) for judges in judged.values()]
-    complete += [False] * len([one for one in lost if frozenset(one.split("+")) not in judged])
-    return metrics.share(complete)
+            judged[frozenset((judgment.first, judgment.second))].add(judgment.judge)
+    answers: defaultdict[str, list[str]] = defaultdict(list)
+    for completion in evidence.completions.values():
+        answers[completion.parent].append(completion.id)
+    due = [frozenset(two) for found in answers.values() for two in combinations(found, 2)]
+    return metrics.share(judged[two] >= set(JUDGES) for two in due)
 
 
 ENOUGH_COMPLETIONS = Gate(
