@@ -1,0 +1,195 @@
+"""A stage as a child process in its own process group: start, attach, progress, stop.
+
+    job = start_stage(folder, "all")                a worker (worker.py); a stage's name or "next" works too
+    for progress in follow(folder, job): ...        what run.db says; without a job it attaches to another's worker
+    finish(job)                                     raises the worker's own error
+
+The worker holds the reading end of a pipe whose writing end is only here, and stops when that end closes, however this
+process dies. Nothing here imports anything heavy, and a worker's progress is read from run.db, whoever started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from realign import errors
+from realign.errors import Busy, Interrupted, RealignError, StageFailed
+from realign.progress import Progress, Watch
+
+LOG = "worker.log"
+LOG_LIMIT = 1 << 20  # bytes; a longer log starts anew
+TAIL = 12  # lines of the log shown when a worker crashed
+GRACE = 4.0  # seconds between asking a worker to stop and ending its whole group
+
+
+@dataclass(slots=True)
+class Job:
+    """A worker that this process started. lifeline: our end of the pipe it lives by; log_from: where its log begins.
+
+    said is what it wrote to its standard output, once it has ended.
+    """
+
+    folder: Path
+    stage: str
+    process: subprocess.Popen[str]
+    lifeline: int
+    log_from: int
+    said: str | None = None
+
+    def running(self) -> bool:
+        """True while the worker lives."""
+        return self.process.poll() is None
+
+
+def start_stage(folder: Path, stage: str) -> Job:
+    """Start a worker for a stage, "next" or "all". Call it on the main thread where you can (see `_parent_death`)."""
+    from realign.hardware.environment import worker_environment
+
+    environment = worker_environment(os.environ, fast_synch=os.environ.get("MLX_METAL_FAST_SYNCH") != "0")
+    reading, writing = os.pipe()
+    path = folder / LOG
+    too_long = path.exists() and path.stat().st_size > LOG_LIMIT
+    try:
+        with open(path, "wb" if too_long else "ab") as log:
+            log_from = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "realign.worker", str(folder), stage, str(reading), *_parent_death()],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+                pass_fds=(reading,), process_group=0, env=environment,
+            )  # fmt: skip
+    except BaseException:
+        os.close(writing)
+        raise
+    finally:
+        os.close(reading)
+    return Job(folder, stage, process, writing, log_from)
+
+
+def _parent_death() -> list[str]:
+    """This process's id where the worker may ask Linux for a signal at its parent's death, else nothing.
+
+    Linux sends it when the parent *thread* ends, so it is asked for only when that is the main thread.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    return [str(os.getpid())] if main and sys.platform == "linux" else []
+
+
+def follow(folder: Path, job: Job | None = None, every: float = 0.2) -> Iterator[Progress]:
+    """Progress, five times a second, until the worker has ended; without a job, until nobody writes the run."""
+    with Watch(folder) as watch:
+        while job.running() if job else watch.writer():
+            yield watch.look()
+            time.sleep(every)
+        yield watch.look()
+
+
+def carry_on(folder: Path, stage: str, show: Callable[[Progress], None]) -> None:
+    """Bring a stage, or all, to its end: by a worker of our own, or beside whoever is at it already.
+
+    Raises what the worker met, and Interrupted at Ctrl-C, which stops a worker of our own and leaves another's alone.
+    """
+    while True:
+        with Watch(folder) as watch:
+            attached = watch.writer()
+        if attached and follow_to_the_end(folder, None, show).status not in ("passed", "warned"):
+            return
+        job = start_stage(folder, stage)
+        try:
+            follow_to_the_end(folder, job, show)
+            finish(job)
+            return
+        except Busy:
+            continue
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"{job.folder.name} was stopped", fix="the same command goes on where it stopped"
+            ) from None
+        finally:
+            stop(job)
+
+
+def follow_to_the_end(folder: Path, job: Job | None, show: Callable[[Progress], None]) -> Progress:
+    """Show every step; gives the last one."""
+    for progress in follow(folder, job):
+        show(progress)
+    return progress
+
+
+def finish(job: Job) -> str:
+    """Wait for the worker's end. Gives the stage it ended with; raises its error, or StageFailed when it crashed.
+
+    Asked again, it says the same again.
+    """
+    release(job)
+    try:
+        result = json.loads((job.said or "").splitlines()[-1])
+    except (ValueError, IndexError):
+        raise StageFailed(
+            f"The worker of {job.stage} {_how_it_ended(job.process.returncode)}{_tail(job)}",
+            "a result, written last",
+            f"the same command again, which goes on where it stopped; the whole log is {job.folder / LOG}",
+        ) from None
+    if result["error"]:
+        raise rebuild(result["error"])
+    return str(result["stage"])
+
+
+def rebuild(error: dict[str, str]) -> RealignError:
+    """The error that the worker wrote down, of the same class."""
+    made = getattr(errors, error["type"], StageFailed)(error["found"], error["expected"], error["fix"])
+    assert isinstance(made, RealignError)
+    return made
+
+
+def stop(job: Job, grace: float = GRACE) -> None:
+    """End a worker and its whole group: it is asked first and killed after `grace` seconds. Stopping twice is fine."""
+    if job.running():
+        _signal_group(job, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            job.process.wait(grace)
+    _signal_group(job, signal.SIGKILL)
+    release(job)
+
+
+def ask_to_stop(job: Job) -> None:
+    """Ask a worker to stop and wait for nothing: for a process that is about to end itself."""
+    if job.running():
+        _signal_group(job, signal.SIGTERM)
+
+
+def release(job: Job) -> None:
+    """Wait for a worker's end, keep what it said, and close what this process holds of it."""
+    if job.said is None:
+        job.said, _ = job.process.communicate()
+        _signal_group(job, signal.SIGKILL)  # children of a worker that was killed alone
+        os.close(job.lifeline)
+
+
+def _signal_group(job: Job, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(job.process.pid, number)
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"ended without a result (exit code {code})"
+    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
+    return f"was ended by {name}" + (", often for want of memory" if name == "SIGKILL" else "")
+
+
+def _tail(job: Job) -> str:
+    """The last lines that this worker logged, as the end of a sentence."""
+    with open(job.folder / LOG, "rb") as log:
+        log.seek(job.log_from)
+        lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    return ". Its last words:\n" + "\n".join(lines[-TAIL:]) + "\n" if lines else ""

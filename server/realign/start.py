@@ -1,0 +1,208 @@
+"""A request becomes a run, checked before any work: a new folder, or the one that the same words made before.
+
+    run = start_run(Request(sources=("book.pdf",), output="out"))
+
+Sources exist, the author and judge can be used, settings have known names and fitting values: whatever is wrong is a
+UsageError or ModelError here, and nothing is written. Asked again with the same output folder, data type and sources,
+the run goes on where it was; other settings make exactly the stages that depend on them stale.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realign.errors import UsageError
+from realign.roles import EXTRACTIVE, merge, settle
+from realign.run import DATABASE, Run, file_sha256, slug
+from realign.runs import remember
+
+if TYPE_CHECKING:
+    from realign.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for. author and judge: extractive, a model folder, an endpoint's address, or "" for the default.
+
+    settings: overrides as nested values, {"filter": {"duplicate_jaccard": 0.9}}. output: the folder that will hold the
+    run's folder. download: a model that is not on this disk may be fetched.
+    """
+
+    sources: tuple[str, ...]
+    data_type: str = "dpo"
+    model: str = ""
+    author: str = ""
+    judge: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    output: str = ""
+    download: bool = False
+
+
+def start_run(request: Request) -> Run:
+    """The run that `request` asks for, new or found again, ready for its next stage.
+
+    Raises UsageError or ModelError for what can't work, Busy when the found run is being written with other settings.
+    """
+    from realign.workflow import workflow
+
+    stages = [stage.name for stage in workflow("curate", request.data_type)]
+    sources, settings = list_sources(request.sources), settle(request)
+    parent, stem, plan = output_folder(request.output), run_stem(request.sources), plan_of(request, settings)
+    parent.mkdir(parents=True, exist_ok=True)
+    with alone(parent):
+        run = find_same(parent, request.data_type, stem, sources)
+        if run and run.noted("plan")["model"] == settings.model:
+            plan = run.noted("plan")  # a newer plan's batch size would make finished stages stale
+        settings = with_batch_size(settings, plan, request)
+        notes = {
+            "data_type": request.data_type, "workflow": "curate", "stages": stages, "sources": sources,
+            "settings": settings.model_dump(mode="json"), "plan": plan, "request": dataclasses.asdict(request),
+        }  # fmt: skip
+        if run is None:
+            run = Run.create(parent, request.data_type, stem)
+            keep_notes(run, notes)
+        elif any(run.noted(key) != notes[key] for key in ("sources", "settings")):
+            with run.writing("realign, with changed settings"):
+                keep_notes(run, notes)
+    remember(run.folder)
+    return run
+
+
+def change_run(folder: Path, given: dict[str, Any]) -> Run:
+    """A run with the words of its request, except those in `given`; settings are laid over the earlier ones.
+
+    Raises what `start_run` raises, and UsageError where the changed words would make another run.
+    """
+    with closing(Run.open(folder)) as run:
+        earlier = run.noted("request")
+    words = {**earlier, **given, "output": str(folder.parent), "sources": tuple(earlier["sources"])}
+    words["settings"] = merge(earlier["settings"], given.get("settings", {}))
+    changed = start_run(Request(**words))
+    if changed.folder != folder:
+        changed.close()
+        raise UsageError(
+            f"These words belong to {changed.folder}", f"words for {folder}", "the sources, without a run id"
+        )
+    return changed
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a folder while a run is looked for and made in it, so that the same words at the same time make one run."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def keep_notes(run: Run, notes: dict[str, Any]) -> None:
+    """Write all notes or none."""
+    with run.transaction():
+        for key, value in notes.items():
+            run.note(key, value)
+
+
+def wanted_stage(run: Run, stage: str) -> str:
+    """A stage's name, or "all": "next" becomes the stage that it means now. Raises UsageError for an unknown one."""
+    from realign import workflow
+
+    if stage == "next":
+        return workflow.next_stage(run) or "all"
+    if stage != "all":
+        workflow.find_stage(run, stage)
+    return stage
+
+
+def plan_of(request: Request, settings: Settings) -> dict[str, Any]:
+    """The plan for the target model, as plain values."""
+    from realign.hardware.plan import make_plan
+
+    return dataclasses.asdict(make_plan(settings.model, data_type=request.data_type, prices=settings.cost))
+
+
+def with_batch_size(settings: Settings, plan: dict[str, Any], request: Request) -> Settings:
+    """The settings with the plan's batch size for this machine, where a model works and nobody asked for another."""
+    from realign.settings import parse_settings
+
+    size, values = plan["here"]["batch_size"], settings.model_dump(mode="json")
+    for section, role in (("candidates", "author"), ("judge", "judge")):
+        if size and values[section][role] != EXTRACTIVE and "batch_size" not in request.settings.get(section, {}):
+            values[section]["batch_size"] = size
+    return parse_settings(values)
+
+
+# -- sources and folders ------------------------------------------------------------------------------------------
+
+
+def list_sources(names: Sequence[str]) -> list[dict[str, str]]:
+    """Every file behind the names (files and folders), as path, name and sha256, in a fixed order.
+
+    A name is the file's own; where two files share it, their paths below the folder they have in common.
+    """
+    from realign.sources import find_sources
+
+    if not names:
+        raise UsageError(
+            "No source was named", "a document, or a folder of documents", "realign curate book.pdf --type dpo"
+        )
+    files = find_sources([Path(name).expanduser().resolve() for name in names])
+    plain = [file.name for file in files]
+    if len(set(plain)) < len(plain):
+        shared = os.path.commonpath([file.parent for file in files])
+        plain = [file.relative_to(shared).as_posix() for file in files]
+    return [{"path": str(file), "name": name, "sha256": _sha256(file)} for file, name in zip(files, plain, strict=True)]
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return file_sha256(file)
+    except OSError as error:
+        raise UsageError(
+            f"{file} can't be read: {error.strerror}", "a readable file", "check its permissions"
+        ) from None
+
+
+def run_stem(names: Sequence[str]) -> str:
+    """What a run is called after: its source, or the first of several and how many more."""
+    first = Path(names[0]).expanduser().absolute()
+    stem = first.name if first.is_dir() else first.stem
+    return stem if len(names) == 1 else f"{stem} and {len(names) - 1} more"
+
+
+def output_folder(name: str) -> Path:
+    """The folder that runs are made in: the one named, else the current one. Raises UsageError where that can't be."""
+    parent = Path(name or ".").expanduser().resolve()
+    existing = next(folder for folder in (parent, *parent.parents) if folder.exists())
+    if not existing.is_dir():
+        raise UsageError(f"{existing} is a file", "a folder for the results", "another `-o` folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"Nothing can be written in {existing}", "a folder you may write in", "another `-o` folder")
+    return parent
+
+
+def find_same(parent: Path, data_type: str, stem: str, sources: Sequence[dict[str, str]]) -> Run | None:
+    """The newest run in `parent` that the same words made: same data type, name and files, whatever their contents."""
+    paths = [source["path"] for source in sources]
+    for folder in sorted(parent.glob(f"{data_type}_{slug(stem)}_[0-9]*"), key=_age, reverse=True):
+        if not (folder / DATABASE).is_file():
+            continue
+        run = Run.open(folder)
+        noted = [source["path"] for source in run.noted("sources", [])]
+        if noted == paths and run.noted("data_type") == data_type:
+            return run
+        run.close()
+    return None
+
+
+def _age(folder: Path) -> tuple[float, str]:
+    return folder.stat().st_mtime, folder.name

@@ -1,0 +1,187 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from processes import EASY, TIDES, dataset_bytes, ended_for_sure, members, until, workers_of
+from realign import workflow
+from realign.errors import Blocked, Busy, Interrupted, RealignError, StageFailed, UsageError
+from realign.job import Job, carry_on, finish, follow, rebuild, start_stage, stop
+from realign.progress import Progress, Watch, duration
+from realign.run import Run
+from realign.start import Request, start_run
+from realign.worker import as_plain
+
+QUICK = {"source": {"prompts_per_passage": 3}, "gates": EASY}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALIGN_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    with closing(start_run(Request((str(TIDES),), settings=QUICK, output=str(tmp_path)))) as started:
+        yield started
+
+
+def end(job: Job) -> RealignError | None:
+    try:
+        finish(job)
+    except RealignError as error:
+        return error
+    return None
+
+
+def test_a_worker_runs_every_stage_in_a_process_group_of_its_own(run: Run) -> None:
+    seen: list[Progress] = []
+    job = start_stage(run.folder, "all")
+    group = os.getpgid(job.process.pid)
+    seen.extend(follow(run.folder, job))
+    assert finish(job) == "export"
+    assert group == job.process.pid != os.getpgid(0)
+    assert not members(group)
+    assert [state.status for state in workflow.states(run)] == ["passed"] * 6
+    assert [step.stage for step in seen][-1] == "export"
+    assert seen[-1].overall == 6
+
+
+def test_a_run_records_what_was_in_force_and_what_it_cost(run: Run) -> None:
+    carry_on(run.folder, "source", lambda progress: None)
+    force, cost = run.noted("in_force"), run.noted("cost")
+    assert force["TOKENIZERS_PARALLELISM"] == "false" and "nice" in force and force["priority"]
+    assert cost["seconds"] == pytest.approx(run.stage("source").seconds)
+    assert cost["machine"]
+
+
+def test_a_stage_that_has_passed_is_not_done_again(run: Run) -> None:
+    carry_on(run.folder, "source", lambda progress: None)
+    before = run.stage("source")
+    carry_on(run.folder, "source", lambda progress: None)
+    assert run.stage("source") == before
+
+
+def test_the_error_of_a_worker_arrives_as_it_was_raised(run: Run) -> None:
+    error = end(start_stage(run.folder, "judge"))
+    assert isinstance(error, Blocked)
+    assert "candidates is waiting" in error.found and error.fix == "run `next`"
+
+
+def test_every_kind_of_error_survives_the_way_to_the_parent() -> None:
+    for kind in (UsageError, Blocked, Interrupted, StageFailed):
+        sent = kind("found this", "that", "the other")
+        got = rebuild(as_plain(sent))
+        assert type(got) is kind and str(got) == str(sent)
+
+
+def test_a_second_writer_is_refused_by_the_name_of_the_first(run: Run) -> None:
+    with run.writing("a test"):
+        error = end(start_stage(run.folder, "source"))
+    assert isinstance(error, Busy) and "a test" in error.found
+
+
+def test_a_worker_that_is_killed_is_reported_with_the_signal_and_what_to_do(run: Run) -> None:
+    job = start_stage(run.folder, "all")
+    until(lambda: run.stage("source").status == "running")
+    os.kill(job.process.pid, signal.SIGKILL)
+    error = end(job)
+    assert isinstance(error, StageFailed)
+    assert "SIGKILL" in error.found and "goes on where it stopped" in error.fix
+    with Watch(run.folder) as watch:
+        assert watch.look().status == "cancelled"
+
+
+def test_the_log_of_a_crashed_worker_is_quoted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", str(run.folder))  # no interpreter starts with this
+    error = end(start_stage(run.folder, "all"))
+    assert isinstance(error, StageFailed)
+    assert "ended without a result (exit code 1)" in error.found and "encodings" in error.found
+
+
+def test_stopping_leaves_nobody_in_the_group_and_keeps_what_was_finished(run: Run) -> None:
+    job = start_stage(run.folder, "all")
+    until(lambda: run.count("passage"))
+    stop(job)
+    assert not members(job.process.pid)
+    assert run.count("document") == 1
+    assert isinstance(end(job), Interrupted)
+    stop(job)  # twice is fine
+
+
+def test_a_worker_ends_with_a_parent_that_is_killed(run: Run) -> None:
+    start = (
+        f"from realign.job import start_stage; from pathlib import Path; start_stage(Path({str(run.folder)!r}), 'all')"
+    )
+    words = [sys.executable, "-c", f"{start}; import signal; print('started', flush=True); signal.pause()"]
+    with ended_for_sure(subprocess.Popen(words, stdout=subprocess.PIPE, text=True)) as parent:
+        assert parent.stdout is not None and parent.stdout.readline() == "started\n"
+        (worker,) = until(lambda: workers_of(run.folder))
+        parent.kill()
+        until(lambda: not members(worker), 10)
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_listen_is_ended_hard(tmp_path: Path) -> None:
+    deaf = (
+        "import threading; from realign.worker import guard; guard(threading.Event(), None); print('up', flush=True)\n"
+    )
+    words = [sys.executable, "-c", deaf + "while True: sum(range(100000))"]
+    with ended_for_sure(subprocess.Popen(words, stdout=subprocess.PIPE, text=True, process_group=0)) as process:
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        process.terminate()
+        assert process.wait(10) == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_who_asks_while_another_writes_attaches_and_starts_no_second_worker(run: Run) -> None:
+    first = start_stage(run.folder, "all")
+    until(lambda: run.holder())
+    seen: list[Progress] = []
+    carry_on(run.folder, "all", seen.append)
+    assert finish(first) == "export"
+    assert [step.status for step in seen if step.stage == "export"][-1] == "passed"
+    log = (run.folder / "worker.log").read_text()
+    assert log.count("--- all") == 2  # the second found nothing left to do
+    assert run.count("row") == len((b"".join(dataset_bytes(run.folder).values())).splitlines())
+
+
+# -- progress -----------------------------------------------------------------------------------------------------
+
+
+def test_progress_tells_rate_and_time_left_from_what_was_committed(run: Run) -> None:
+    with run.writing("a test"), Watch(run.folder) as watch:
+        run.begin("source", 0, "x")
+        run.progress("source", 10, 110, "reading")
+        watch.look()
+        watch.seen[0] = (time.monotonic() - 10.0, 10)
+        run.progress("source", 60, 110, "reading")
+        progress = watch.look()
+    assert progress.rate == pytest.approx(5.0, rel=0.1)
+    assert progress.seconds_left == pytest.approx(10.0, rel=0.1)
+    assert str(progress).startswith("source (1 of 6): 60 of 110, 5.0/s, 10 s left, reading")
+
+
+def test_a_stage_without_a_sign_of_life_for_ten_minutes_is_said_to_hang(run: Run) -> None:
+    with run.writing("a test"), Watch(run.folder) as watch:
+        run.begin("source", 0, "x")
+        run.db.execute("UPDATE stages SET updated = updated - 700")
+        progress = watch.look()
+    assert progress.hung and "no sign of life for 11 min 40 s" in str(progress)
+
+
+def test_nothing_is_said_to_hang_that_has_ended() -> None:
+    assert not Progress("source", "passed", 1, 6, 5, 5, None, None, "", 5000.0).hung
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+)
+def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
