@@ -1,0 +1,146 @@
+"""Gates measured again on what is on disk: a run's records, or the rows of a dataset file.
+
+    check_run(run, "all")                       every stage that has ended
+    check_file(Path("pairs.jsonl"), "dpo")      rows that can't be read are named by line and field, the rest is checked
+
+Nothing that was stored as a verdict is read.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from realign.errors import EmptyInput, UsageError
+from realign.quality.evidence import Evidence
+from realign.quality.gates import Tier, Verdict, judge_gate, worst
+from realign.run import Run
+from realign.settings import Settings
+
+LARGEST_SHOWN = 20  # bad lines named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Verdicts and what they add up to. tier is None when nothing could be measured; notes say what was left out."""
+
+    tier: Tier | None
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]
+    rows: int = 0
+    bad_rows: int = 0
+
+
+def check_run(run: Run, stage: str = "all") -> Checked:
+    """The gates of one stage, or of all that have ended. Raises UsageError for an unknown stage."""
+    from realign import workflow
+    from realign.report.summary import has_ended
+
+    if stage != "all":
+        workflow.find_stage(run, stage)
+    settings = workflow.settings_of(run)
+    verdicts: list[Verdict] = []
+    notes = []
+    for each, state in zip(workflow.stages_of(run), workflow.states(run), strict=True):
+        if stage not in ("all", each.name):
+            continue
+        if state.status == "stale":
+            notes.append(f"{each.name} is stale: its settings, inputs or code changed since; run it again")
+        if has_ended(run, each.name):
+            verdicts += workflow.judge_stage(run, each, settings)
+        else:
+            notes.append(f"{each.name} has not ended ({state.status}): its gates are not measured")
+    return Checked(worst(verdicts) if verdicts else None, tuple(verdicts), tuple(notes))
+
+
+def check_file(path: Path, data_type: str, settings: Settings | None = None) -> Checked:
+    """The dataset gates on the rows of a JSONL file. Raises UsageError or EmptyInput when no row can be read."""
+    from realign.quality.checks import DATASET_FILE
+
+    if data_type != "dpo":
+        raise UsageError(f"No gates for {data_type} files in this version", "dpo", "--type dpo")
+    rows, problems = read_rows(path)
+    if not rows:
+        first = f": {problems[0]}" if problems else ""
+        raise EmptyInput(
+            f"No usable row in {path}{first}", "JSON lines with prompt, chosen and rejected", "another file"
+        )
+    evidence = Evidence.of_rows(rows, settings or Settings())
+    verdicts = tuple(judge_gate(gate, evidence, "file") for gate in DATASET_FILE)
+    notes = tuple(problems[:LARGEST_SHOWN]) + (f"and {len(problems) - LARGEST_SHOWN} more",) * (
+        len(problems) > LARGEST_SHOWN
+    )
+    return Checked(worst(verdicts), verdicts, notes, len(rows), len(problems))
+
+
+# -- rows of a file -----------------------------------------------------------------------------------------------
+
+
+def read_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """(rows that can be checked, one sentence for each line that can't). Empty lines are nothing."""
+    rows, problems = [], []
+    for number, line in _lines(path):
+        row, problem = parse_row(line)
+        if problem:
+            problems.append(f"{path.name}, line {number}: {problem}")
+        else:
+            rows.append(row)
+    return rows, problems
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}", "a JSONL file", "check the path") from None
+
+
+def parse_row(line: bytes) -> tuple[dict[str, Any], str]:
+    """(row, "") or ({}, what is wrong and where)."""
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return {}, f"is not UTF-8 (byte {error.start})"
+    except (ValueError, RecursionError) as error:
+        return {}, f"is no JSON ({error})"
+    if not isinstance(row, dict):
+        return {}, f"is no JSON object but {type(row).__name__}"
+    problems = [_wrong_text(row, name) for name in ("prompt", "chosen", "rejected")] + [_wrong_scores(row)]
+    problem = next((found for found in problems if found), "")
+    return ({}, problem) if problem else (row, "")
+
+
+def _wrong_text(row: dict[str, Any], name: str) -> str:
+    if name not in row:
+        return f"{name} is missing"
+    value = row[name]
+    if not isinstance(value, str):
+        return f"{name} is {type(value).__name__}, expected text"
+    return "" if value.strip() else f"{name} is empty"
+
+
+def _wrong_scores(row: dict[str, Any]) -> str:
+    """Judges' scores are optional; where they are, each is two pairs of numbers in 0..1."""
+    scores = row.get("scores")
+    judges = scores.get("judges") if isinstance(scores, dict) else None
+    if judges is None:
+        return "" if scores is None or isinstance(scores, dict) else "scores is no object"
+    if not isinstance(judges, dict):
+        return "scores.judges is no object"
+    for judge, both in judges.items():
+        for order in ("straight", "swapped"):
+            pair = both.get(order) if isinstance(both, dict) else None
+            if not (isinstance(pair, list) and len(pair) == 2 and all(_is_score(value) for value in pair)):
+                return f"scores.judges.{judge}.{order} is {json.dumps(pair)}, expected two numbers in 0..1"
+    return ""
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
