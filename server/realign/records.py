@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -71,10 +72,8 @@ class Document:
 
     def page_at(self, offset: int) -> Page:
         """The page on which the character at `offset` stands; the last page for an offset past the end."""
-        for page in self.pages:
-            if offset < page.end:
-                return page
-        return self.pages[-1]
+        place = bisect_right(self.pages, offset, key=lambda page: page.end)
+        return self.pages[min(place, len(self.pages) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

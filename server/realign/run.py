@@ -312,7 +312,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write_atomically(path: Path, lines: Iterable[str]) -> str:
-    """Write `lines` beside `path`, flush to the disk, then rename: a reader never sees half a file. Gives the SHA-256."""
+    """Write `lines` beside `path`, flush to the disk, rename: a reader never sees half a file. Gives the SHA-256."""
     part, digest = path.with_name(path.name + ".part"), hashlib.sha256()
     with open(part, "wb") as file:
         for line in lines:
