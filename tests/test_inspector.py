@@ -48,8 +48,8 @@ def inspect(home: Path, era: str, *words: str) -> subprocess.CompletedProcess[st
     if node is None:
         pytest.skip("no Node 22 or later")
     path = f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"
-    server_env = [f"REALIGN_HOME={home}"] + [f"PYTHONPATH={os.environ['PYTHONPATH']}"] * ("PYTHONPATH" in os.environ)
-    options = [word for pair in server_env for word in ("-e", pair)]
+    kept = {"REALIGN_HOME": str(home), "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    options = [word for name, value in kept.items() if value for word in ("-e", f"{name}={value}")]
     command = [node, str(inspector), "--cli", *options, sys.executable, "-m", "realign", "serve", *words]
     environment = {**os.environ, "PATH": path, "MCP_INSPECTOR_SECRET_STORE": "memory", "HOME": str(home)}
     return subprocess.run(

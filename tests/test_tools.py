@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from mcp.shared.exceptions import MCPError
 
 from processes import EASY_WORDS, TIDES, dataset_bytes, listed, members, until, workers_of
 from realign import tools
+from realign.attend import patiently
 from realign.results import GatesResult
 from realign.run import Run
 from realign.runs import remember
@@ -277,6 +279,20 @@ async def test_settings_given_with_a_run_id_do_the_later_stages_again(tmp_path: 
         again = await call(client, "run_stage", **changed)
         assert (again["status"], again["next_stage"], again["folder"]) == ("passed", "", blocked["folder"])
         assert "stays where it is" in await refusal(client, "run_stage", run=blocked["run"], output=str(tmp_path))
+
+
+async def test_work_that_takes_long_gives_signs_of_life_and_its_own_error() -> None:
+    said, enough = [], threading.Event()
+
+    async def report(progress: float, total: float | None, message: str) -> None:
+        said.append((progress, message))
+        if len(said) == 3:
+            enough.set()
+
+    assert await patiently(report, 0.01, "waiting", enough.wait, 20) is True
+    assert len(said) >= 3 and said == sorted(said) and said[0][1] == "waiting, for 0 s now"
+    with pytest.raises(ZeroDivisionError):
+        await patiently(report, 9.0, "dividing", divmod, 1, 0)
 
 
 async def test_an_error_nobody_foresaw_is_told_with_its_type_and_advice() -> None:

@@ -20,19 +20,43 @@ import anyio.to_thread
 
 from realign.errors import Busy, Interrupted
 from realign.job import Job, ask_to_stop, finish, start_stage, stop
-from realign.progress import Progress, Watch
+from realign.progress import Progress, Watch, duration
 
 REPORT_EVERY = 2.0  # seconds between progress notifications
 LOOK_EVERY = 0.2  # seconds between looks at a worker
+STILL_EVERY = 5.0  # seconds between signs of life of other work
 JOBS: dict[Path, Job] = {}  # workers that this process started and whose end nobody has been told yet
 
-Report = Callable[[float, float, str], Awaitable[None]]
+Report = Callable[[float, float | None, str], Awaitable[None]]
 T = TypeVar("T")
 
 
 async def in_thread(work: Callable[..., T], *args: Any) -> T:
     """Run something that reads disks or imports heavy modules, without holding up other calls."""
     return await anyio.to_thread.run_sync(functools.partial(work, *args))
+
+
+async def patiently(report: Report, every: float, what: str, work: Callable[..., T], *args: Any) -> T:
+    """`in_thread` for what may take a while, with a sign of life every `every` seconds: how long it has been at it."""
+    outcome: list[T | Exception] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(_say_still, report, every, what)
+        try:
+            outcome.append(await in_thread(work, *args))
+        except Exception as error:  # raised below: a task group would wrap it
+            outcome.append(error)
+        group.cancel_scope.cancel()
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+async def _say_still(report: Report, every: float, what: str) -> None:
+    seconds = 0.0
+    while True:
+        await anyio.sleep(every)
+        seconds += every
+        await report(seconds, None, f"{what}, for {duration(seconds)} now")
 
 
 async def attend(folder: Path, stage: str, report: Report, seconds: float) -> tuple[Progress, str]:

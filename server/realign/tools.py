@@ -25,7 +25,7 @@ from mcp_types import ToolAnnotations
 from pydantic import Field
 
 from realign import __version__, answers
-from realign.attend import ask_all_to_stop, attend, in_thread, stop_all
+from realign.attend import STILL_EVERY, ask_all_to_stop, attend, in_thread, patiently, stop_all
 from realign.errors import RealignError, UsageError
 from realign.progress import run_lines
 from realign.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
@@ -162,6 +162,7 @@ async def run_stage(
 @server.tool(annotations=READS)
 @told
 async def check_gates(
+    context: Context,
     run: Annotated[str, Field(description="id of a run")] = "",
     stage: Annotated[str, Field(description='a stage, or "all"')] = "all",
     file: Annotated[str, Field(description="or the path of a dataset file (JSONL)")] = "",
@@ -176,16 +177,17 @@ async def check_gates(
         raise UsageError(
             "Neither a run nor a file" if not run else "Both a run and a file", "one of them", 'run="RUN ID"'
         )
-    return await in_thread(answers.gates, run, stage, file, data_type)
+    report = context.report_progress
+    return await patiently(report, STILL_EVERY, "measuring gates", answers.gates, run, stage, file, data_type)
 
 
 @server.tool(annotations=READS)
 @told
-async def summarize(run: Annotated[str, Field(description="id of a run")]) -> RunSummary:
+async def summarize(context: Context, run: Annotated[str, Field(description="id of a run")]) -> RunSummary:
     """The output summary of a run: data type, tier with every gate, examples, machine, time, cost, dropped records by
     reason, and the paths of the dataset, its card and the HTML report.
     """
-    return await in_thread(answers.summary, run)
+    return await patiently(context.report_progress, STILL_EVERY, "measuring gates", answers.summary, run)
 
 
 # -- resources and prompts ----------------------------------------------------------------------------------------
