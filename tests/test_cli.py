@@ -48,6 +48,8 @@ def test_a_document_becomes_a_dataset_and_the_same_words_again_only_report_it(tm
     assert "source (1 of 6)" in first.stderr and "export (6 of 6)" in first.stderr
     files = dataset_bytes(folder)
     assert sum(len(content.splitlines()) for content in files.values()) == answer["examples"]
+    assert all((folder / name).is_file() for name in ("README.md", "report.html", "manifest.json"))
+    assert "the run is running" not in (folder / "report.html").read_text(encoding="utf-8")
     again = subprocess.run(curate(tmp_path), capture_output=True, text=True, check=False)
     assert again.returncode == 0 and dataset_bytes(folder) == files
     assert again.stdout.endswith(f"Tier   HIGH\nTrain  {folder / 'train.jsonl'}\n")
@@ -60,6 +62,7 @@ def test_a_gate_that_rejects_ends_in_three_and_the_next_stage_refuses_to_start(t
     blocked = subprocess.run(words, capture_output=True, text=True, check=False)
     assert blocked.returncode == 3
     assert "Tier   REJECT" in blocked.stdout and "harder negatives" in blocked.stdout
+    assert "REJECT" in (the_run(tmp_path) / "report.html").read_text(encoding="utf-8")
     refused = subprocess.run([*words, "--stage", "filter"], capture_output=True, text=True, check=False)
     assert refused.returncode == 3
     assert "filter can't start: select was rejected: preference gap" in refused.stderr

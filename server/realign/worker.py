@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from realign.errors import Busy, Interrupted, RealignError, StageFailed
+from realign.errors import Blocked, Busy, Interrupted, RealignError, StageFailed
 from realign.run import Run
 
 GRACE = 2.0  # seconds from being told to stop to the hard end
@@ -55,6 +55,7 @@ def work(folder: Path, which: str, stopping: Callable[[], bool]) -> tuple[int, d
             run = held.enter_context(contextlib.closing(Run.open(folder)))
             take_lock(run, held)
             stage, code = run_stages(run, which, stopping)
+            report(run, code)
         return code, {"stage": stage, "error": None}
     except RealignError as error:
         return error.exit_code, {"stage": which, "error": as_plain(error)}
@@ -87,6 +88,15 @@ def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str,
         if worst(verdicts) == "REJECT":
             return name, 3
     return last, 0
+
+
+def report(run: Run, code: int) -> None:
+    """Write card, report and manifest where a run has come to its end, or to a gate that blocks it."""
+    from realign.report.files import write_reports
+    from realign.workflow import next_stage
+
+    if code == Blocked.exit_code or not next_stage(run):
+        write_reports(run)
 
 
 def stages_to_run(run: Run, which: str) -> list[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from realign.curate import candidates, export, filter, judge, select, source
@@ -23,28 +23,10 @@ from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
 from realign.run import Batch, Run, StageState
 from realign.settings import Settings, parse_settings
+from realign.work import Work
 
 PACKAGE = Path(__file__).parent
 STATUS_OF_TIER = {"HIGH": "passed", "MEDIUM": "warned", "REJECT": "blocked"}
-
-
-@dataclass(slots=True)
-class Work:
-    """What a stage works with: the run to read from, its settings, and how to say how far it is."""
-
-    run: Run
-    settings: Settings
-    stage: str
-    stopping: Callable[[], bool] = lambda: False
-    said: float = field(default=0.0)
-
-    def progress(self, done: int | None, total: int, message: str = "") -> None:
-        """Say how far the stage is, at most five times a second. Raises Interrupted when it should stop."""
-        if self.stopping():
-            raise Interrupted(f"{self.stage} was stopped", fix="the same command goes on where it stopped")
-        if done is None or done >= total or time.monotonic() - self.said > 0.2:
-            self.run.progress(self.stage, done, total, message)
-            self.said = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def test_an_export_that_was_killed_before_its_files_gives_the_same_bytes(tmp_pat
         break  # killed here: rows committed, no file written
     assert not (broken.folder / "train.jsonl").exists()
     run_by_hand(broken, "export", write_dataset(work_on(broken)))
-    for name in ("train.jsonl", "valid.jsonl", "test.jsonl", "README.md", "manifest.json"):
+    for name in ("train.jsonl", "valid.jsonl", "test.jsonl"):
         assert (broken.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
 
 
@@ -124,10 +124,10 @@ def test_files_that_were_changed_by_hand_are_written_again_from_the_records(tmp_
     assert (run.folder / "train.jsonl").read_bytes() == before
 
 
-def test_all_six_files_are_there_and_no_half_written_one(tmp_path):
+def test_the_files_of_all_splits_are_there_and_no_half_written_one(tmp_path):
     run = build_run(tmp_path, pairs=40)
     names = {path.name for path in run.folder.iterdir() if not path.name.startswith("run.")}
-    assert names == {"train.jsonl", "valid.jsonl", "test.jsonl", "README.md", "report.html", "manifest.json"}
+    assert names == {"train.jsonl", "valid.jsonl", "test.jsonl"}
 
 
 def test_no_pair_left_is_an_error_and_not_an_empty_dataset(tmp_path):

@@ -6,15 +6,12 @@ Prompts that brought their answers keep them. A prompt that ends with fewer than
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from realign.curate.authors import author_identity, extractive
 from realign.records import Completion, Dropped, Passage, Prompt, make_id
 from realign.run import Batch, Run
 from realign.settings import Settings
-
-if TYPE_CHECKING:
-    from realign.workflow import Work
+from realign.work import Work
 
 Asked = tuple[Prompt, Passage]
 Author = Callable[[Sequence[Asked]], tuple[list[Completion], list[Dropped]]]

@@ -1,6 +1,6 @@
-"""Stage 6, export: the pairs that every filter kept become rows, split by source passage, and the files of the run.
+"""Stage 6, export: the pairs that every filter kept become rows, split by source passage, in files.
 
-    pairs -> rows -> train.jsonl, valid.jsonl, test.jsonl, README.md, report.html, manifest.json
+    pairs -> rows -> train.jsonl, valid.jsonl, test.jsonl
 
 All rows are committed in one batch; the files are then written from the records alone, each beside its place and
 renamed, so a killed export leaves whole files or none and the same command writes the same bytes. Rows keep the order
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from realign.errors import EmptyInput, UsageError
@@ -20,9 +20,7 @@ from realign.quality.evidence import Evidence, ScoredRow
 from realign.records import Document, Pair, Passage, Row, make_id
 from realign.run import Batch, Run, write_atomically
 from realign.settings import Export
-
-if TYPE_CHECKING:
-    from realign.workflow import Work
+from realign.work import Work
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
@@ -32,8 +30,6 @@ FEWEST_TO_FILL_ALL = 10  # with this many groups of passages no split is left em
 
 def write_dataset(work: Work) -> Iterator[Batch]:
     """Commit the rows of every pair that was kept, then write the files. Raises EmptyInput when no pair was kept."""
-    from realign.report.files import write_reports  # the report reads workflow.py, which imports this file
-
     if not work.run.done(work.stage):
         evidence = Evidence.of_run(work.run, work.settings)
         rows = make_rows(evidence)
@@ -42,7 +38,6 @@ def write_dataset(work: Work) -> Iterator[Batch]:
         work.progress(None, len(rows), "writing files")
         yield Batch(done=[row.parent for row in rows], records=list(rows))
     write_splits(work.run)
-    write_reports(work.run)
 
 
 def write_splits(run: Run) -> dict[Split, Path]:

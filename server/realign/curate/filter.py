@@ -7,7 +7,6 @@ among all pairs, before any other rule, because that is what the gate measures.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from realign.curate.judges.rules import unsafe
 from realign.quality.contamination import find_contaminated
@@ -17,9 +16,7 @@ from realign.quality.evidence import Evidence, ScoredRow
 from realign.records import Dropped
 from realign.run import Batch, Run
 from realign.settings import Filter, Settings
-
-if TYPE_CHECKING:
-    from realign.workflow import Work
+from realign.work import Work
 
 
 def inputs(run: Run, settings: Settings) -> str:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from realign.curate.authors import author_identity
 from realign.curate.judges import Case
 from realign.records import Completion, Dropped, Judgment, Passage, Prompt
 from realign.run import Batch, Run
 from realign.settings import Settings
-
-if TYPE_CHECKING:
-    from realign.workflow import Work
+from realign.work import Work
 
 PROMPTS_A_BATCH = 64
 

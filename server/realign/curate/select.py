@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from realign.quality.evidence import JUDGES, token_count
 from realign.records import Completion, Dropped, Judgment, Pair, make_id
 from realign.run import Batch
 from realign.settings import Select
-
-if TYPE_CHECKING:
-    from realign.workflow import Work
+from realign.work import Work
 
 
 def choose_pairs(work: Work) -> Iterator[Batch]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from realign.curate import given
 from realign.curate.authors import extractive, rules
@@ -18,9 +18,7 @@ from realign.run import Batch, Run, file_sha256
 from realign.settings import Settings
 from realign.sources import Limits, read_document
 from realign.sources.passages import split_passages
-
-if TYPE_CHECKING:
-    from realign.workflow import Work
+from realign.work import Work
 
 PASSAGES_A_BATCH = 64
 
