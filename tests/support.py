@@ -20,8 +20,10 @@ from realign import workflow
 from realign.curate import export
 from realign.quality.gates import worst
 from realign.records import Completion, Document, Dropped, Judgment, Page, Pair, Passage, Prompt, Row, make_id
+from realign.report.files import write_reports
 from realign.run import Batch, Run
 from realign.settings import Settings, parse_settings
+from realign.work import Work
 
 Batches = dict[str, Batch]
 STAGES = ("source", "candidates", "judge", "select", "filter", "export")
@@ -46,6 +48,8 @@ def build_run(
     change(batches)
     for name in STAGES[: STAGES.index(until) + 1]:
         run_by_hand(run, name, [batches[name]] if name in batches else export.write_dataset(work_on(run, name)))
+    if until == "export":
+        write_reports(run)
     return run
 
 
@@ -57,9 +61,9 @@ def start(run: Run, settings: dict[str, Any]) -> None:
     run.note("sources", [{"name": "harbors.md", "path": "harbors.md", "sha256": make_id("harbors.md") * 4}])
 
 
-def work_on(run: Run, stage: str = "export") -> workflow.Work:
+def work_on(run: Run, stage: str = "export") -> Work:
     """What a stage is given."""
-    return workflow.Work(run, workflow.settings_of(run), stage)
+    return Work(run, workflow.settings_of(run), stage)
 
 
 def run_by_hand(run: Run, name: str, batches: Any) -> None:

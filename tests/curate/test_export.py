@@ -124,10 +124,10 @@ def test_files_that_were_changed_by_hand_are_written_again_from_the_records(tmp_
     assert (run.folder / "train.jsonl").read_bytes() == before
 
 
-def test_the_files_of_all_splits_are_there_and_no_half_written_one(tmp_path):
+def test_all_six_files_are_there_and_no_half_written_one(tmp_path):
     run = build_run(tmp_path, pairs=40)
     names = {path.name for path in run.folder.iterdir() if not path.name.startswith("run.")}
-    assert names == {"train.jsonl", "valid.jsonl", "test.jsonl"}
+    assert names == {"train.jsonl", "valid.jsonl", "test.jsonl", "README.md", "report.html", "manifest.json"}
 
 
 def test_no_pair_left_is_an_error_and_not_an_empty_dataset(tmp_path):

@@ -9,9 +9,11 @@ from text import PARAGRAPHS
 from realign import workflow
 from realign.errors import EmptySource
 from realign.quality.gates import Verdict
+from realign.quality.ledger import ledger
 from realign.records import Dropped
 from realign.run import Run, file_sha256
 from realign.settings import Settings
+from realign.work import Work
 
 
 def read(folder: Path, *files: Path, **settings: object) -> tuple[Run, dict[str, Verdict]]:
@@ -58,6 +60,14 @@ def test_a_broken_file_is_dropped_by_name_and_the_good_one_goes_on(tmp_path: Pat
     assert verdicts["parse success"].tier == "HIGH"
 
 
+def test_the_same_file_twice_is_read_once_and_the_counts_still_reconcile(tmp_path: Path) -> None:
+    text = "\n\n".join(PARAGRAPHS)
+    run, verdicts = read(tmp_path / "out", write(tmp_path, "a.md", text), write(tmp_path, "b.md", text))
+    assert [(d.record, d.detail) for d in dropped(run) if d.kind == "document"] == [("b.md", "the same bytes as a.md")]
+    assert verdicts["parse success"].tier == "HIGH"
+    assert [step.unit for step in ledger(run) if step.off] == []
+
+
 def test_nothing_readable_fails_with_the_reason_of_each_file(tmp_path: Path) -> None:
     with pytest.raises(EmptySource, match=r"broken\.pdf"):
         read(tmp_path / "out", write(tmp_path, "broken.pdf", "%PDF-1.4\nnothing follows"))
@@ -101,5 +111,5 @@ def test_a_source_that_changed_under_the_run_is_refused(tmp_path: Path) -> None:
     path.write_text("Something else entirely stands in this file now.", encoding="utf-8")
     with run.transaction():
         run.db.execute("DELETE FROM done")
-    batch = next(workflow.CURATE_DPO[0].act(workflow.Work(run, Settings(), "source")))
+    batch = next(workflow.CURATE_DPO[0].act(Work(run, Settings(), "source")))
     assert "changed" in batch.drops[0].detail

@@ -37,12 +37,18 @@ def read_and_ask(work: Work) -> Iterator[Batch]:
     for place, source in enumerate(sources):
         work.progress(None, len(sources), f"reading {source['name']}")
         if source["path"] not in seen:
-            yield _read(source, work.settings)
+            twin = next((other for other in sources[:place] if other["sha256"] == source["sha256"]), None)
+            yield _same_file(source, twin) if twin else _read(source, work.settings)
             work.progress(None, len(sources), f"read {place + 1} of {len(sources)} documents")
     if not work.run.count("document"):
         reasons = "; ".join(f"{drop.record}: {drop.detail}" for _, drop in work.run.drops(work.stage))
         raise EmptySource("No document could be read", reasons, "another source, or OCR for scans")
     yield from _ask(work, seen)
+
+
+def _same_file(source: dict[str, Any], twin: dict[str, Any]) -> Batch:
+    drop = Dropped(source["name"], "document", "duplicate", "same file twice", f"the same bytes as {twin['name']}")
+    return Batch(done=[source["path"]], drops=[drop])
 
 
 def _read(source: dict[str, Any], settings: Settings) -> Batch:

@@ -25,7 +25,7 @@ def _parsed_pages(evidence: Evidence) -> Measure:
     A document below the gate is dropped by name and the others are measured; where none is left, all are, and a file
     that could not be read at all counts as one unread page. Details name every document that went no further.
     """
-    lost = {drop.record for _, drop in evidence.drops if drop.kind == "document"}
+    lost = {drop.record for _, drop in evidence.drops if drop.kind == "document" and drop.step != "duplicate"}
     parts = {d.id: (d.name, sum(_good_pages(d)) / max(1, len(d.pages))) for d in evidence.documents}
     below = {name: round(part, 3) for name, part in parts.values() if part < evidence.settings.gates.parse_success}
     below.update(dict.fromkeys(lost - parts.keys(), 0.0))
