@@ -47,7 +47,7 @@ def members(group: int) -> list[int]:
 def workers_of(folder: Path) -> list[int]:
     """Ids of the living workers of a run."""
     rows = [line.split(None, 2) for line in listed("pid=,stat=,args=")]
-    wanted = f"realign.worker {folder.resolve()} "
+    wanted = f"realign.job.worker {folder.resolve()} "
     return [int(pid) for pid, state, words in rows if wanted in words and not state.startswith("Z")]
 
 

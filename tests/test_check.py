@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from realign.check import check_file, check_run, parse_row, read_rows
 from realign.errors import EmptyInput, UsageError
-from realign.look import look_as_text, look_at
+from realign.views.check import check_file, check_run, parse_row, read_rows
+from realign.views.look import look_as_text, look_at
 from support import build_run, settings_of
 
 GOOD = {"prompt": "How deep?", "chosen": "Nine meters at low water.", "rejected": "Ninety meters at low water."}

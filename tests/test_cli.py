@@ -12,10 +12,10 @@ import pytest
 
 from processes import EASY_WORDS, TIDES, dataset_bytes, ended_for_sure, until, workers_of
 from realign import cli
-from realign.progress import Progress
+from realign.intake.runs import remember
+from realign.job.progress import Progress
 from realign.run import Run
-from realign.runs import remember
-from realign.terminal import lines
+from realign.views.terminal import lines
 from support import build_run
 
 REALIGN = [sys.executable, "-m", "realign"]
@@ -216,7 +216,7 @@ def test_a_broken_run_is_a_readable_error(tmp_path: Path, capsys: Capture) -> No
     ("module", "absent"),
     [
         ("realign.cli", {"pydantic", "numpy", "mcp", "rich", "mlx", "jinja2", "anyio"}),
-        ("realign.job", {"pydantic", "numpy", "mcp", "rich", "mlx", "jinja2", "anyio"}),
+        ("realign.job.process", {"pydantic", "numpy", "mcp", "rich", "mlx", "jinja2", "anyio"}),
         ("realign.tools", {"mlx", "mlx_lm", "numpy", "pypdfium2", "pypdf", "jinja2", "rapidfuzz", "transformers"}),
     ],
 )

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from realign.detect import SURE, WORDS, detect, detect_file
-from realign.request import read_size
+from realign.intake.detect import SURE, WORDS, detect, detect_file
+from realign.intake.words import read_size
 
 ASK = ""
 REQUESTS = [
@@ -295,9 +295,7 @@ def test_any_text_gives_a_type_or_a_question(text: str) -> None:
 
 
 def test_importing_it_loads_nothing_outside_the_standard_library() -> None:
-    code = (
-        "import sys, realign.detect; print(*{m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names))"
-    )
+    code = "import sys, realign.intake.detect; print(*{m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names))"
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     ).stdout

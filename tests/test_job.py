@@ -12,11 +12,12 @@ import pytest
 from processes import EASY, TIDES, dataset_bytes, ended_for_sure, members, until, workers_of
 from realign import workflow
 from realign.errors import Blocked, Busy, Interrupted, RealignError, StageFailed, UsageError
-from realign.job import Job, carry_on, finish, follow, rebuild, start_stage, stop
-from realign.progress import Progress, Watch, duration
+from realign.intake.request import Request
+from realign.intake.start import start_run
+from realign.job.process import Job, carry_on, finish, follow, rebuild, start_stage, stop
+from realign.job.progress import Progress, Watch, duration
+from realign.job.worker import as_plain
 from realign.run import Run
-from realign.start import Request, start_run
-from realign.worker import as_plain
 
 QUICK = {"source": {"prompts_per_passage": 3}, "gates": EASY}
 
@@ -117,7 +118,8 @@ def test_stopping_leaves_nobody_in_the_group_and_keeps_what_was_finished(run: Ru
 
 def test_a_worker_ends_with_a_parent_that_is_killed(run: Run) -> None:
     start = (
-        f"from realign.job import start_stage; from pathlib import Path; start_stage(Path({str(run.folder)!r}), 'all')"
+        "from pathlib import Path; from realign.job.process import start_stage; "
+        f"start_stage(Path({str(run.folder)!r}), 'all')"
     )
     words = [sys.executable, "-c", f"{start}; import signal; print('started', flush=True); signal.pause()"]
     with ended_for_sure(subprocess.Popen(words, stdout=subprocess.PIPE, text=True)) as parent:
@@ -130,7 +132,8 @@ def test_a_worker_ends_with_a_parent_that_is_killed(run: Run) -> None:
 @pytest.mark.slow
 def test_a_worker_that_does_not_listen_is_ended_hard(tmp_path: Path) -> None:
     deaf = (
-        "import threading; from realign.worker import guard; guard(threading.Event(), None); print('up', flush=True)\n"
+        "import threading; from realign.job.worker import guard; "
+        "guard(threading.Event(), None); print('up', flush=True)\n"
     )
     words = [sys.executable, "-c", deaf + "while True: sum(range(100000))"]
     with ended_for_sure(subprocess.Popen(words, stdout=subprocess.PIPE, text=True, process_group=0)) as process:

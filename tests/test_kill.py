@@ -12,9 +12,10 @@ import pytest
 
 from processes import EASY, TIDES, dataset_bytes, until
 from realign.errors import StageFailed
-from realign.job import carry_on, finish, start_stage
+from realign.intake.request import Request
+from realign.intake.start import start_run
+from realign.job.process import carry_on, finish, start_stage
 from realign.run import Run
-from realign.start import Request, start_run
 
 KILLS = 20
 LONGEST = 1.2  # seconds from the moment a worker has the run to its end

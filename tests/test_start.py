@@ -11,11 +11,12 @@ import pytest
 from processes import EASY, TIDES
 from realign import workflow
 from realign.errors import Busy, ModelError, RealignError, UsageError
-from realign.job import carry_on
-from realign.roles import find_model, overrides
+from realign.intake.request import Request
+from realign.intake.roles import find_model, overrides
+from realign.intake.runs import find_run, known_runs, name_of, remember
+from realign.intake.start import change_run, list_sources, start_run, wanted_stage
+from realign.job.process import carry_on
 from realign.run import Run
-from realign.runs import find_run, known_runs, name_of, remember
-from realign.start import Request, change_run, list_sources, start_run, wanted_stage
 
 LENIENT = {"source": {"prompts_per_passage": 3}, "gates": EASY}
 

@@ -18,11 +18,11 @@ from mcp.shared.exceptions import MCPError
 
 from processes import EASY_WORDS, TIDES, dataset_bytes, listed, members, until, workers_of
 from realign import tools
-from realign.attend import patiently
-from realign.results import GatesResult
+from realign.intake.runs import remember
+from realign.job.attend import patiently
 from realign.run import Run
-from realign.runs import remember
-from realign.shorten import fitted
+from realign.views.results import GatesResult
+from realign.views.shorten import fitted
 from realign.workflow import WORKFLOWS
 from support import build_run
 

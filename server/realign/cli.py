@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from realign import __version__
 from realign.errors import RealignError, UsageError
-from realign.job import carry_on
+from realign.intake.runs import find_run, known_runs
+from realign.job.process import carry_on
 from realign.run import DATABASE, Run
-from realign.runs import find_run, known_runs
 
 if TYPE_CHECKING:
-    from realign.check import Checked
     from realign.report.summary import Summary
+    from realign.views.check import Checked
 
 EPILOG = "exit codes: 0 passed, 1 failed, 2 usage, 3 blocked by a gate, 130 interrupted"
 CODE_OF_STATUS = {"passed": 0, "warned": 0, "blocked": 3, "cancelled": 130}
@@ -69,10 +69,11 @@ def curate(words: argparse.Namespace) -> int:
     """Documents become a gated dataset."""
     from dataclasses import asdict
 
+    from realign.intake.request import Request
+    from realign.intake.roles import overrides
+    from realign.intake.start import start_run, wanted_stage
     from realign.report.summary import as_text, summarize
-    from realign.roles import overrides
-    from realign.start import Request, start_run, wanted_stage
-    from realign.terminal import showing
+    from realign.views.terminal import showing
 
     request = Request(
         tuple(words.source), words.type or guess_type(words), words.model, words.author, words.judge,
@@ -91,7 +92,7 @@ def curate(words: argparse.Namespace) -> int:
 
 def guess_type(words: argparse.Namespace) -> str:
     """The data type that the words themselves say; asks, with the candidates, where they don't."""
-    from realign.detect import detect, detect_file
+    from realign.intake.detect import detect, detect_file
 
     rows = [Path(name) for name in words.source if name.lower().endswith((".jsonl", ".ndjson"))]
     found = detect_file(rows[0]) if rows else detect(" ".join(words.source))
@@ -111,8 +112,8 @@ def detect(words: argparse.Namespace) -> int:
     """What a request asks for."""
     from dataclasses import asdict
 
-    from realign.detect import detect as find
-    from realign.detect import detect_file
+    from realign.intake.detect import detect as find
+    from realign.intake.detect import detect_file
 
     text = " ".join(words.text)
     found = detect_file(Path(text)) if Path(text).is_file() else find(text)
@@ -132,7 +133,7 @@ def plan(words: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from realign.hardware.plan import make_plan
-    from realign.results import hardware_plan
+    from realign.views.results import hardware_plan
 
     found = make_plan(
         words.model, parameters=words.parameters, bits=words.bits, data_type=words.type, task=words.task,
@@ -153,8 +154,8 @@ def plan(words: argparse.Namespace) -> int:
 
 def check(words: argparse.Namespace) -> int:
     """Every gate, measured again."""
-    from realign.check import check_file, check_run
-    from realign.results import gates_result
+    from realign.views.check import check_file, check_run
+    from realign.views.results import gates_result
 
     path = Path(words.what).expanduser()
     if path.is_file() and path.name != DATABASE:
@@ -194,7 +195,7 @@ def summarize(words: argparse.Namespace) -> int:
 
 def runs(words: argparse.Namespace) -> int:
     """The runs that this user knows."""
-    from realign.progress import Watch, run_lines
+    from realign.job.progress import Watch, run_lines
 
     if not words.json:
         print("\n".join(run_lines(known_runs())) or "No run yet: realign curate SOURCE --type dpo")
@@ -212,7 +213,7 @@ def runs(words: argparse.Namespace) -> int:
 
 def show(words: argparse.Namespace) -> int:
     """One stage of a run: counts, gates, drops by reason, and a few of its records."""
-    from realign.look import look_as_text, look_at
+    from realign.views.look import look_as_text, look_at
 
     with closing(Run.open(place_of(words.run))) as run:
         seen = look_at(run, words.stage, words.records)

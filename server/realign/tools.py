@@ -2,8 +2,8 @@
 
     realign serve
 
-Each tool answers with one flat model (results.py). Every failure is a ToolError that says what failed, what was
-expected and what to do. Work is done by worker processes (job.py, attend.py); whatever is heavy is imported inside the
+Each tool answers with one flat model (views/results.py). Every failure is a ToolError that says what failed, what was
+expected and what to do. Work is done by worker processes (job/); whatever is heavy is imported inside the
 functions, on a thread, so that the server starts at once and never imports mlx.
 """
 
@@ -24,12 +24,13 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp_types import ToolAnnotations
 from pydantic import Field
 
-from realign import __version__, answers
-from realign.attend import STILL_EVERY, ask_all_to_stop, attend, in_thread, patiently, stop_all
+from realign import __version__
 from realign.errors import RealignError, UsageError
-from realign.progress import run_lines
-from realign.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
-from realign.runs import known_runs
+from realign.intake.runs import known_runs
+from realign.job.attend import STILL_EVERY, ask_all_to_stop, attend, in_thread, patiently, stop_all
+from realign.job.progress import run_lines
+from realign.views import answers
+from realign.views.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
 
 INSTRUCTIONS = """\
 ReAlign turns documents into gated alignment data (DPO preference pairs) and measures every number it shows.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from realign.errors import ModelError
-from realign.request import read_size
+from realign.intake.words import read_size
 
 BITS = re.compile(
     r"(?<![a-z0-9])(?:(?P<n>\d{1,2})[-_ ]?bits?|(?:q|int|(?:mx|nv)?fp|bf|b?float)(?P<m>\d{1,2}))(?![a-z0-9])",

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, TypeVar
 
-from realign.results import Answer
-from realign.runs import data_folder
+from realign.intake.runs import data_folder
+from realign.views.results import Answer
 
 LONGEST = 78_000  # characters of an answer as JSON
 LONGEST_TEXT = 3_000  # characters of one field or line

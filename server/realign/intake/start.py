@@ -15,35 +15,17 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realign.errors import UsageError
-from realign.roles import EXTRACTIVE, merge, settle
+from realign.intake.request import Request
+from realign.intake.roles import EXTRACTIVE, merge, settle
+from realign.intake.runs import remember
 from realign.run import DATABASE, Run, file_sha256, slug
-from realign.runs import remember
 
 if TYPE_CHECKING:
     from realign.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for. author and judge: extractive, a model folder, an endpoint's address, or "" for the default.
-
-    settings: overrides as nested values, {"filter": {"duplicate_jaccard": 0.9}}. output: the folder that will hold the
-    run's folder. download: a model that is not on this disk may be fetched.
-    """
-
-    sources: tuple[str, ...]
-    data_type: str = "dpo"
-    model: str = ""
-    author: str = ""
-    judge: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
-    output: str = ""
-    download: bool = False
 
 
 def start_run(request: Request) -> Run:

@@ -1,6 +1,6 @@
 """The worker: runs one stage, or all that are left, in a process of its own, and writes a result line last.
 
-    python -m realign.worker FOLDER STAGE [LIFELINE [PARENT]]        STAGE: a name, "next" or "all"
+    python -m realign.job.worker FOLDER STAGE [LIFELINE [PARENT]]        STAGE: a name, "next" or "all"
 
 It stops when told by a signal, when LIFELINE (a file descriptor) reaches its end, or on Linux when PARENT dies: first
 between two batches, and after two seconds hard, with its whole process group. Whatever was committed stays. The exit

@@ -9,9 +9,9 @@ import json
 from itertools import islice
 from typing import Any
 
-from realign.check import check_run
 from realign.records import KINDS
 from realign.run import Run
+from realign.views.check import check_run
 
 LONGEST = 240  # characters of a field shown
 

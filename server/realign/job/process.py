@@ -24,7 +24,7 @@ from pathlib import Path
 
 from realign import errors
 from realign.errors import Busy, Interrupted, RealignError, StageFailed
-from realign.progress import Progress, Watch
+from realign.job.progress import Progress, Watch
 
 LOG = "worker.log"
 LOG_LIMIT = 1 << 20  # bytes; a longer log starts anew
@@ -63,7 +63,7 @@ def start_stage(folder: Path, stage: str) -> Job:
         with open(path, "wb" if too_long else "ab") as log:
             log_from = log.tell()
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "realign.worker", str(folder), stage, str(reading), *_parent_death()],
+                [sys.executable, "-P", "-m", "realign.job.worker", str(folder), stage, str(reading), *_parent_death()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
                 pass_fds=(reading,), process_group=0, env=environment,
             )  # fmt: skip

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from realign.request import ROWS, read_request
+from realign.intake.words import ROWS, read_request
 
 NAME = 6.0  # the weight of a data type's own name; half of it is a strong word, 1 a hint that never decides alone
 DAMPING = 0.5  # confidence = winner's share * seen / (seen + DAMPING): one hint of weight 1 gives 0.67, a name 0.92

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, Field
 
-from realign.runs import name_of
+from realign.intake.runs import name_of
 
 if TYPE_CHECKING:
-    from realign.check import Checked
-    from realign.detect import Detection
     from realign.hardware.here import Here
     from realign.hardware.plan import Plan, Work
-    from realign.progress import Progress
+    from realign.intake.detect import Detection
+    from realign.job.progress import Progress
     from realign.quality.gates import Verdict
     from realign.report.summary import Summary
     from realign.run import Run
+    from realign.views.check import Checked
 
 
 class Answer(BaseModel):
@@ -224,7 +224,7 @@ def gate_result(verdict: Verdict) -> GateResult:
 def stage_result(run: Run, progress: Progress, writer: str) -> StageResult:
     """How far the run is, with the gates of its present stage as they are on disk now unless it still runs."""
     from realign import workflow
-    from realign.check import check_run
+    from realign.views.check import check_run
 
     states = workflow.states(run)
     running = progress.status == "running"

@@ -9,18 +9,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from realign import results
 from realign.errors import UsageError
-from realign.progress import Progress
-from realign.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
+from realign.intake.runs import find_run
+from realign.job.progress import Progress
 from realign.run import Run
-from realign.runs import find_run
-from realign.shorten import fitted
+from realign.views import results
+from realign.views.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
+from realign.views.shorten import fitted
 
 
 def detected(request: str, file: str) -> DetectedType:
     """What a request, or a data file, asks for."""
-    from realign.detect import detect, detect_file
+    from realign.intake.detect import detect, detect_file
     from realign.workflow import WORKFLOWS
 
     if file and not Path(file).expanduser().is_file():
@@ -42,8 +42,9 @@ def prepared(
     run_id: str, sources: tuple[str, ...], data_type: str, settings: list[str], given: dict[str, Any], stage: str
 ) -> tuple[Path, str]:
     """(the run's folder, what to tell the worker): everything that can be refused is refused here."""
-    from realign.roles import overrides
-    from realign.start import Request, change_run, start_run, wanted_stage
+    from realign.intake.request import Request
+    from realign.intake.roles import overrides
+    from realign.intake.start import change_run, start_run, wanted_stage
 
     if settings:
         given["settings"] = overrides(settings)
@@ -68,7 +69,7 @@ def stage_result(folder: Path, progress: Progress, writer: str) -> StageResult:
 
 def gates(run_id: str, stage: str, file: str, data_type: str) -> GatesResult:
     """Every gate of a run, or of a dataset file, measured again."""
-    from realign.check import check_file, check_run
+    from realign.views.check import check_file, check_run
 
     if file:
         path = Path(file).expanduser()

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from realign.progress import Progress, duration
+from realign.job.progress import Progress, duration
 
 Show = Callable[[Progress], None]
 LINE_EVERY = 5.0  # seconds

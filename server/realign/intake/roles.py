@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from realign.errors import ModelError, RealignError, UsageError
 
 if TYPE_CHECKING:
+    from realign.intake.request import Request
     from realign.settings import Settings
-    from realign.start import Request
 
 EXTRACTIVE = "extractive"
 

@@ -16,7 +16,7 @@ ROWS = ("jsonl", "ndjson", "json")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Named:
     """The named things. parameters is a count (7e9) or None; sources keep their order, each once."""
 
     sources: tuple[str, ...]
@@ -28,13 +28,13 @@ class Request:
     rest: str
 
 
-def read_request(text: str) -> Request:
+def read_request(text: str) -> Named:
     """Everything that `text` names. Never raises."""
     sources, output, model, rest = _place(text)
     if not model and (found := MODEL.search(rest)):
         model, rest = found[0].strip(), _blank(rest, *found.span())
     size = read_size(model.rstrip("/").rpartition("/")[2])
-    return Request(tuple(sources), output, model, size[0] if size else None, _count(rest), _workflow(rest), rest)
+    return Named(tuple(sources), output, model, size[0] if size else None, _count(rest), _workflow(rest), rest)
 
 
 def _blank(text: str, start: int, end: int) -> str:

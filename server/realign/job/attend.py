@@ -19,8 +19,8 @@ import anyio
 import anyio.to_thread
 
 from realign.errors import Busy, Interrupted
-from realign.job import Job, ask_to_stop, finish, start_stage, stop
-from realign.progress import Progress, Watch, duration
+from realign.job.process import Job, ask_to_stop, finish, start_stage, stop
+from realign.job.progress import Progress, Watch, duration
 
 REPORT_EVERY = 2.0  # seconds between progress notifications
 LOOK_EVERY = 0.2  # seconds between looks at a worker
