@@ -295,7 +295,10 @@ def test_any_text_gives_a_type_or_a_question(text: str) -> None:
 
 
 def test_importing_it_loads_nothing_outside_the_standard_library() -> None:
-    code = "import sys, realign.intake.detect; print(*{m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names))"
+    code = (
+        "import sys, realign.intake.detect; "
+        "print(*{m.partition('.')[0] for m in sys.modules} - set(sys.stdlib_module_names))"
+    )
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     ).stdout
