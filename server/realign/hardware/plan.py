@@ -39,7 +39,7 @@ TOKENS = 1024  # the longest sequence: a passage, a prompt and an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Part:
     """One machine's part: its share in 0..1, whole examples, examples/s and seconds (None: not measured)."""
 
     machine: str
@@ -68,7 +68,7 @@ class Plan:
     machine: str = ""
     batch_size: int | None = None
     transport: str = NONE
-    work: tuple[Work, ...] = ()
+    work: tuple[Part, ...] = ()
     memory: Memory | None = None
     rate: float | None = None
     seconds: float | None = None
@@ -87,7 +87,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Task:
     """What is to be planned: the model's size, the task, how many examples, how long sequences are, and the prices."""
 
     size: ModelSize
@@ -127,7 +127,7 @@ def make_plan(
     """
     numbers = {"examples": examples, "batch_size": batch_size, "tokens": tokens, "bits": bits, "parameters": parameters}
     _check(data_type, task, numbers)
-    job = Job(measure_model(model, parameters, bits), task, examples, tokens, prices or settings.Cost())
+    job = Task(measure_model(model, parameters, bits), task, examples, tokens, prices or settings.Cost())
     fleet = tuple(machines) if machines is not None else known_machines()
     _check_fleet(fleet, machine)
     environment = worker_environment({}, fast_synch=fast_synch)
@@ -148,7 +148,7 @@ def make_plan(
 # -- a model that one machine holds ------------------------------------------------------------------------------
 
 
-def _on_one(plan: Plan, job: Job, fitted: list[Fit], asked: Asked) -> Plan:
+def _on_one(plan: Plan, job: Task, fitted: list[Fit], asked: Asked) -> Plan:
     """The fastest machine leads; the others that hold the model take their share of independent batches."""
     lead = next((f for f in fitted if f.machine.name == asked.machine), fitted[0])
     warnings = list(plan.warnings)
@@ -199,15 +199,15 @@ def _shares(team: Sequence[Fit], asked: Asked, lockstep: bool) -> tuple[float, .
     return tuple(asked.split[name] for name in names)
 
 
-def _share_out(team: Sequence[Fit], shares: Sequence[float], examples: int) -> tuple[Work, ...]:
+def _share_out(team: Sequence[Fit], shares: Sequence[float], examples: int) -> tuple[Part, ...]:
     parts = zip(team, shares, deal(examples, shares), strict=True)
     return tuple(
-        Work(f.machine.name, share, f.batch_size, count, f.rate, count / f.rate if f.rate else None)
+        Part(f.machine.name, share, f.batch_size, count, f.rate, count / f.rate if f.rate else None)
         for f, share, count in parts
     )
 
 
-def _with_time_and_cost(plan: Plan, team: Sequence[Fit], job: Job) -> Plan:
+def _with_time_and_cost(plan: Plan, team: Sequence[Fit], job: Task) -> Plan:
     """The plan with the time of the last machine to finish and the price of all; untouched where a rate is missing."""
     if any(part.seconds is None for part in plan.work):
         return plan
@@ -224,7 +224,7 @@ def _with_time_and_cost(plan: Plan, team: Sequence[Fit], job: Job) -> Plan:
 # -- a model that no machine holds alone -------------------------------------------------------------------------
 
 
-def _on_all(plan: Plan, job: Job, fleet: Sequence[Machine], asked: Asked) -> Plan:
+def _on_all(plan: Plan, job: Task, fleet: Sequence[Machine], asked: Asked) -> Plan:
     """EXO, or RDMA when asked for, over all Macs together; nowhere, with the precision that would do, failing that."""
     macs = [m for m in fleet if m.system == "macOS"]
     pooled = estimate_together(job.size, macs, job.tokens, job.task) if len(macs) > 1 else None
@@ -252,7 +252,7 @@ def _on_all(plan: Plan, job: Job, fleet: Sequence[Machine], asked: Asked) -> Pla
     )
 
 
-def _what_would_fit(job: Job, fleet: Sequence[Machine], macs: Sequence[Machine]) -> str:
+def _what_would_fit(job: Task, fleet: Sequence[Machine], macs: Sequence[Machine]) -> str:
     """One sentence: the highest precision that fits one machine, and the highest that fits all together."""
     lower = [bits for bits in PRECISIONS if bits < job.size.bits]
     alone = next(((b, f.machine.name) for b in lower for m in fleet if (f := job.fit(m, bits=b))), None)
