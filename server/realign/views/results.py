@@ -18,7 +18,7 @@ from realign.intake.runs import name_of
 
 if TYPE_CHECKING:
     from realign.hardware.here import Here
-    from realign.hardware.plan import Plan, Work
+    from realign.hardware.plan import Part, Plan
     from realign.intake.detect import Detection
     from realign.job.progress import Progress
     from realign.quality.gates import Verdict
@@ -192,7 +192,7 @@ def hardware_plan(plan: Plan) -> HardwarePlan:
     )  # fmt: skip
 
 
-def part_in_words(part: Work) -> str:
+def part_in_words(part: Part) -> str:
     """One machine's part of the work."""
     rate = "rate not measured" if part.rate is None else f"{part.rate:.3g} examples/s"
     return f"{part.machine}: {part.share:.1%}, {part.examples:,} examples, batch size {part.batch_size}, {rate}"
