@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "Found $$($(PYTHON) --version 2>&1). Expected Python 3.11 or later. Try: make PYTHON=python3.12 demo"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Could not make a virtual environment. Try: install your system's python3-venv package"; exit 2; }
-	@$(PIP) -q --progress-bar on -c constraints.txt -e '.[dev,fast]'
+	$(PIP) -c constraints.txt -e '.[dev,fast]'
 	@touch $(READY)
 
 demo: setup

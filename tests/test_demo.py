@@ -19,6 +19,7 @@ def test_the_demo_gives_a_dataset_with_a_tier_and_the_row_that_the_readme_shows(
     assert answer["tier"] in ("HIGH", "MEDIUM") and answer["examples"] >= 200
     assert [verdict["gate"] for verdict in answer["verdicts"] if verdict["tier"] == "MEDIUM"] == ["pairs", "rows"]
     folder = Path(answer["folder"])
-    rows = [json.loads(line) for name in ("train", "valid", "test") for line in open(folder / f"{name}.jsonl")]
+    files = [folder / f"{name}.jsonl" for name in ("train", "valid", "test")]
+    rows = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     shown = json.loads((ROOT / "README.md").read_text(encoding="utf-8").split("```json\n")[1].split("```")[0])
     assert shown in rows
