@@ -142,7 +142,10 @@ def run_stage(run: Run, name: str, stopping: Callable[[], bool] = lambda: False)
     stage, settings = stages_of(run)[find_stage(run, name)], settings_of(run)
     prints = fingerprints(run, settings)
     require_passed(run, name, prints)
+    exported = run.done("export")
     run.begin(name, find_stage(run, name), prints[name])
+    if exported and not run.done("export"):
+        export.set_aside(run.folder)
     try:
         for batch in stage.act(Work(run, settings, name, stopping)):
             run.commit(name, batch)

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from realign import workflow
 from realign.curate.export import SPLITS, assign_splits, overlapping, plain_name, write_dataset
 from realign.errors import EmptyInput, UsageError
 from realign.records import Passage
@@ -142,3 +143,12 @@ def test_a_name_keeps_no_folder_and_no_password():
     assert plain_name("/home/someone/models/Qwen2.5-7B") == "Qwen2.5-7B"
     assert plain_name("http://user:secret@127.0.0.1:8080/v1?key=hidden") == "http://127.0.0.1:8080/v1"
     assert plain_name("extractive") == "extractive"
+
+
+def test_a_dataset_is_set_aside_while_its_rows_are_made_anew(tmp_path):
+    run = build_run(tmp_path, pairs=40)
+    before = (run.folder / "train.jsonl").read_bytes()
+    run.note("settings", {**run.noted("settings"), "select": {"minimum_gap": 0.2}})
+    workflow.run_stage(run, "select")
+    assert not (run.folder / "train.jsonl").exists()
+    assert (run.folder / "train.jsonl.stale").read_bytes() == before

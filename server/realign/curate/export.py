@@ -48,6 +48,14 @@ def write_splits(run: Run) -> dict[Split, Path]:
     return paths
 
 
+def set_aside(folder: Path) -> None:
+    """Rename dataset files whose rows are being made anew: nobody should train on what no record stands behind."""
+    for split in SPLITS:
+        path = folder / f"{split}.jsonl"
+        if path.exists():
+            path.replace(path.with_name(path.name + ".stale"))
+
+
 def as_line(row: Row) -> str:
     """The row as one line of JSON, in the order of FIELDS."""
     return json.dumps({name: row.data[name] for name in FIELDS}, ensure_ascii=False) + "\n"
