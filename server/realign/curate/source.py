@@ -24,11 +24,11 @@ PASSAGES_A_BATCH = 64
 
 
 def inputs(run: Run, settings: Settings) -> str:
-    """The hashes of the sources, in order, and the author's identity."""
+    """The hashes of the sources, in order, the author's identity, and the share of pages a document must have read."""
     from realign.curate.authors import author_identity
 
     hashes = ",".join(source["sha256"] for source in run.noted("sources", []))
-    return f"{hashes};{author_identity(settings.source.author)}"
+    return f"{hashes};{author_identity(settings.source.author)};{settings.gates.parse_success}"
 
 
 def read_and_ask(work: Work) -> Iterator[Batch]:
