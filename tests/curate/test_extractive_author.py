@@ -9,7 +9,8 @@ from realign.curate.authors import rules
 from realign.curate.authors.extractive import answer, ask, build_lexicon
 from realign.curate.authors.extractive.clauses import negate, split_clause
 from realign.curate.authors.extractive.grammar import NUMBER, fix_articles, is_about_itself, is_plain_statement
-from realign.curate.authors.extractive.negatives import false_variants, other_number
+from realign.curate.authors.extractive.negatives import false_variants
+from realign.curate.authors.extractive.numbers import other_numbers
 from realign.records import Completion, Prompt
 
 DOCUMENT, PASSAGES = make_document()
@@ -130,10 +131,12 @@ def test_a_sibling_that_the_document_says_the_same_of_is_not_offered_as_wrong() 
 
 @pytest.mark.parametrize("number", ["12", "3.5", "$1,200", "45%", "1984", "0.05"])
 def test_a_changed_number_keeps_its_form(number: str) -> None:
-    new = other_number(number, f"It was {number} in all.")
-    assert new != number
-    assert NUMBER.fullmatch(new)
-    assert (new.startswith("$"), new.endswith("%"), "." in new) == ("$" in number, "%" in number, "." in number)
+    changes = other_numbers(f"It was {number} in all.")
+    assert changes
+    for new in (change.new for change in changes):
+        assert new != number
+        assert NUMBER.fullmatch(new)
+        assert (new.startswith("$"), new.endswith("%"), "." in new) == ("$" in number, "%" in number, "." in number)
 
 
 def test_negation_fits_the_verb() -> None:

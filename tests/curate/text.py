@@ -9,8 +9,8 @@ PARAGRAPHS = (
     " for seven hours. The flood and the ebb are separated by slack water.",
     "A tide gauge is used to record the highest level of the sea. The harbor master reads the tide gauge before each"
     " ship leaves. To predict a tide, the harbor master adds the heights of 37 harmonic constituents.",
-    "Spring tides are strong because the Sun and the Moon pull along one line. If the wind blows from the sea, the"
-    " water in the harbor rises. The lock has four gates.",
+    "Spring tides are strong because the Sun and the Moon raise the high waters higher. If the wind blows from the sea,"
+    " the water in the harbor rises. The lock has four gates.",
 )
 
 

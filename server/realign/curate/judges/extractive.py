@@ -17,9 +17,10 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
 
-from realign.curate.authors.extractive.grammar import STOP, stem, words
-from realign.curate.authors.extractive.negatives import OPPOSITE
-from realign.curate.authors.rules import question_of
+from realign.curate.authors.extractive.antonyms import OPPOSITE
+from realign.curate.authors.extractive.closed import STOP
+from realign.curate.authors.extractive.grammar import stem, words
+from realign.curate.authors.rules import blank_frame, question_of, verdicts_of
 from realign.curate.judges import Case
 from realign.curate.judges.rules import unsafe
 from realign.records import Dropped, Judgment, make_id
@@ -41,11 +42,13 @@ WEIGHTY = (
         "more less least fewer few much before after above below under over without until since both either".split()
     )
 )
-LEAD = re.compile(r"^(?:Yes|No)[.,:] +")
-YES_NO = re.compile(
-    r"^(?:is|are|was|were|do|does|did|can|could|will|would|should|must|may|has|have|had)\b", re.IGNORECASE
+LEAD = re.compile(r"^(?:Yes|No|True|False)[.,:] +")
+# What belongs to asking and answering, and not to the subject.
+CARRIERS = frozenset("term means mean called true false passage sentence statement correct right".split())
+ASKING = CARRIERS | frozenset(
+    "fill blank happen question complete belong write missing part filled reader note say agree these two one wrong"
+    " detail mistake correctly someone summed up should define meant percentage year many happened".split()
 )
-CARRIERS = frozenset({"term", "means", "mean", "called", "true", "false"})
 MISMATCH, LENGTH_FREE = 0.35, 3
 
 
@@ -165,9 +168,10 @@ def helpfulness(prompt: str, passage: str, answer: str, reader: Reader) -> float
 def _form(question: str, answer: str) -> float:
     """1 when the answer has the form asked for (yes or no first, the blank filled, a whole sentence), else 0.5."""
     if "____" in question:
-        frame = [part for part in re.split(r"\W*____\W*", question.split(":", 1)[-1].strip()) if len(part) > 8]
+        frame = [part for part in blank_frame(question) if len(part) > 8]
         return 1.0 if all(_folded(part) in _folded(answer) for part in frame) and "____" not in answer else 0.5
-    if YES_NO.match(question) and not LEAD.match(answer):
+    verdicts = verdicts_of(question)
+    if verdicts and not answer.startswith(verdicts):
         return 0.5
     return 1.0 if answer[:1].isupper() and answer.rstrip().endswith((".", "!", "?", "”", '"')) else 0.5
 
@@ -178,7 +182,7 @@ def _folded(text: str) -> str:
 
 def _subject(question: str, answer: str) -> float:
     """How much of the question's content the answer takes up, in 0..1; two thirds is all that can be asked."""
-    asked = _content(question) - CARRIERS - {"fill", "blank", "happen", "question"}
+    asked = _content(question) - ASKING
     taken = len(asked & _content(answer)) / len(asked) if asked else 1.0
     return min(1.0, taken / 0.6)
 
@@ -191,11 +195,13 @@ def harmlessness(prompt: str, passage: str, answer: str, reader: Reader) -> floa
     if unsafe(answer):
         return 0.0
     body = LEAD.sub("", answer)
-    source, mine = set(_tokens(_closest(body, passage))), set(_tokens(body))
+    closest = _closest(body, passage)
+    source, mine = set(_tokens(closest)), set(_tokens(body))
     held = set(_tokens(passage))
     stems = {stem(word) for word in held}
     costs = (
-        0.5 * any(word[0].isdigit() and word not in held for word in mine),
+        0.5 * any(word[0].isdigit() and word not in source for word in mine),
+        0.4 * bool(_named(body) - _named(closest)),
         0.5 * (len(mine & NEGATIONS) != len(source & NEGATIONS)),
         0.4 * bool((mine & ABSOLUTES) - source),
         0.3 * bool((source & HEDGES) - mine),
@@ -206,10 +212,16 @@ def harmlessness(prompt: str, passage: str, answer: str, reader: Reader) -> floa
     return max(0.0, 1.0 - sum(costs))
 
 
+def _named(text: str) -> frozenset[str]:
+    """Words with a capital inside a sentence: whoever or whatever is given another's deed is wronged by it."""
+    return frozenset(word for word in words(text)[1:] if word[0].isupper())
+
+
 def _accepts_unsupported(question: str, answer: str, stems: set[str]) -> bool:
-    """True for a "yes" to a question that holds a content word the passage does not."""
-    yes = bool(YES_NO.match(question)) and answer.lower().startswith("yes")
-    return yes and any(word not in stems for word in _content(question) - CARRIERS)
+    """True for a "yes" or "true" to a question that holds a content word the passage does not."""
+    verdicts = verdicts_of(question)
+    accepts = verdicts is not None and answer.startswith(verdicts[0])
+    return accepts and any(word not in stems for word in _content(question) - ASKING)
 
 
 JUDGES: dict[str, Callable[[str, str, str, Reader], float]] = {

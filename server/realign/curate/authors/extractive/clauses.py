@@ -7,31 +7,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from realign.curate.authors.extractive.grammar import (
+from realign.curate.authors.extractive.closed import (
     AUXILIARIES,
     BE,
     CONJUNCTIONS,
     MODALS,
+    PAST,
+    PAST_ONLY,
     PREPOSITIONS,
-    is_plural,
-    words,
 )
+from realign.curate.authors.extractive.grammar import is_plural, words
 from realign.curate.authors.extractive.lexicon import Lexicon, base_form
 
 INSIDE_SUBJECT = frozenset("of in for between the a an".split())
-BREAKS_SUBJECT = CONJUNCTIONS | frozenset("that which who whom whose where to not than".split())
-NO_SUBJECT = PREPOSITIONS | CONJUNCTIONS | frozenset("how what why where whether which who whose then not only".split())
+BREAKS_SUBJECT = CONJUNCTIONS | frozenset("that which who whom whose where whether how what to not than".split())
+NO_SUBJECT = (
+    PREPOSITIONS
+    | CONJUNCTIONS
+    | frozenset(
+        "how what why where whether which who whose then not only"
+        " sometimes often usually generally typically perhaps maybe even just also now today once soon again"
+        " never always neither none nobody nothing all both most later earlier here there still yet"
+        " thus instead".split()
+    )
+)
 LONGEST_SUBJECT = 9
+QUESTION_AUXILIARIES = BE | frozenset("can could will would".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """verb as written; base is its base form for a lexical verb and "" for an auxiliary; rest has no full stop."""
+    """verb as written; base is its base form for a lexical verb and "" for an auxiliary; rest has no full stop.
+
+    past: the verb is a lexical verb in the past tense.
+    """
 
     subject: str
     verb: str
     base: str
     rest: str
+    past: bool = False
 
     @property
     def head(self) -> str:
@@ -53,18 +68,35 @@ def split_clause(sentence: str, lexicon: Lexicon) -> Clause | None:
             subject, rest = tokens[:place], " ".join(tokens[place + 1 :])
             if not rest or not _is_noun_phrase(subject, lexicon):
                 return None
-            base = "" if low in AUXILIARIES else base_form(low, lexicon.verbs) or low
-            clause = Clause(" ".join(subject), token, base, rest)
+            past = "" if low in AUXILIARIES else past_base(low, tokens[place - 1], lexicon)
+            base = "" if low in AUXILIARIES else past or base_form(low, lexicon.verbs) or low
+            clause = Clause(" ".join(subject), token, base, rest, bool(past))
             return clause if _agrees(clause) else None
         if not token[-1:].isalnum() or low in BREAKS_SUBJECT:
             return None
     return None
 
 
+def past_base(word: str, before: str, lexicon: Lexicon) -> str:
+    """The base form of a past tense, or "". A form that may be a participle counts only right after a name."""
+    if word in PAST_ONLY:
+        return PAST_ONLY[word]
+    if before not in lexicon.names or not before[0].isupper():
+        return ""
+    if word in PAST:
+        return PAST[word]
+    if not word.endswith("ed"):
+        return ""
+    guesses = (word[:-1], word[:-2], word[:-3] + "y" if word.endswith("ied") else "", word[:-3])
+    return next((guess for guess in guesses if guess in lexicon.verbs), "")
+
+
 def _is_finite(word: str, before: str, lexicon: Lexicon) -> bool:
     """True for an -s form of a known verb after a noun-like word, or a base form after a plural."""
     if before.lower() in INSIDE_SUBJECT or before.lower() in PREPOSITIONS:
         return False
+    if past_base(word, before, lexicon):
+        return word not in lexicon.terms
     if base_form(word, lexicon.verbs) and not is_plural(before):
         return word not in lexicon.terms
     return word in lexicon.verbs and is_plural(before) and word not in lexicon.terms
@@ -85,7 +117,7 @@ def _agrees(clause: Clause) -> bool:
         return not plural or clause.head.lower().endswith("s")
     if verb in ("are", "were", "have", "do"):
         return plural
-    if verb in MODALS or verb == "had" or verb == "did":
+    if clause.past or verb in MODALS or verb == "had" or verb == "did":
         return True
     return plural == (verb == clause.base)
 
@@ -97,21 +129,27 @@ def negate(clause: Clause) -> str:
         return f"{clause.subject} {verb} {rest[4:]}."
     if verb == "cannot":
         return f"{clause.subject} can {rest}."
+    if verb.lower() in ("may", "might"):
+        return ""
     if verb.lower() in BE | MODALS:
         return f"{clause.subject} {'cannot' if verb == 'can' else verb + ' not'} {rest}."
     if verb.lower() in ("has", "have", "had", "does", "do", "did") or not clause.base:
         return ""
+    if clause.past:
+        return f"{clause.subject} did not {clause.base} {rest}."
     return f"{clause.subject} {'do' if verb == clause.base else 'does'} not {clause.base} {rest}."
 
 
 def as_question(clause: Clause, lead: str, lowered: str) -> str:
     """lead + auxiliary + subject + rest, as in "Why is the median …?"; lowered is the subject as it stands inside.
 
-    "" for a clause that can't be turned round: "has a mean" is no auxiliary.
+    "" for a clause that can't be turned round: "has a mean" is no auxiliary, and "May the sample …?" asks for leave.
     """
-    if clause.base:
+    if clause.past:
+        text = f"{lead} did {lowered} {clause.base} {clause.rest}?"
+    elif clause.base:
         text = f"{lead} {'do' if clause.verb == clause.base else 'does'} {lowered} {clause.base} {clause.rest}?"
-    elif clause.verb.lower() in BE | MODALS - {"cannot"}:
+    elif clause.verb.lower() in QUESTION_AUXILIARIES:
         text = f"{lead} {clause.verb} {lowered} {clause.rest}?"
     else:
         return ""

@@ -1,4 +1,4 @@
-"""Closed classes of English words, and tests on a single sentence that need no parser.
+"""Tests on a single sentence that need no parser.
 
 Only what can be decided with certainty from the words themselves: everything here prefers a "no".
 """
@@ -7,76 +7,16 @@ from __future__ import annotations
 
 import re
 
-WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d[\d,]*(?:\.\d+)?%?")
-NUMBER = re.compile(r"(?<![\w.,/–—-])\$?\d[\d,]*(?:\.\d+)?%?(?![\w/–—-]|[.,]\d)")
-
-BE = frozenset("is are was were".split())
-MODALS = frozenset("can could will would shall should may might must cannot".split())
-AUXILIARIES = BE | MODALS | frozenset("has have had does do did".split())
-DETERMINERS = frozenset("a an the each every any some all most many few several no both either neither".split())
-PRONOUNS = frozenset(
-    "i me my mine we us our ours you your yours he him his she her hers it its they them their theirs this that these"
-    " those one ones who whom whose which what there here such same other another others former latter itself"
-    " themselves himself herself something someone anything anyone everything everyone nothing nobody".split()
-)
-PREPOSITIONS = frozenset(
-    "of in on at by for with from to into onto over under between among through during before after about against"
-    " without within upon across along around behind below above beneath beside besides beyond toward towards until"
-    " till since per via than as like unlike near off out up down".split()
-)
-CONJUNCTIONS = frozenset(
-    "and or but nor so yet because if when while although though whereas unless since that".split()
-)
-STOP = (
-    DETERMINERS
-    | PRONOUNS
-    | PREPOSITIONS
-    | CONJUNCTIONS
-    | AUXILIARIES
-    | frozenset(
-        "not be been being only also very more less least much too just even still then thus therefore however often"
-        " usually generally always never sometimes rather quite well how why where when whether again once".split()
-    )
+from realign.curate.authors.extractive.closed import (
+    AUXILIARIES,
+    IMPERATIVES,
+    LEANING_STARTS,
+    STOP,
 )
 
-# A sentence that starts like this leans on the one before it, tells the reader to do something, or speaks of the page.
-LEANING_STARTS = PRONOUNS - {"you", "your"} | frozenset(
-    "and or but nor so yet then thus therefore hence however moreover furthermore besides also additionally"
-    " consequently accordingly instead otherwise nevertheless nonetheless meanwhile similarly likewise conversely"
-    " finally next first second third last lastly again further indeed because although though while whereas since"
-    " note notice recall remember see let suppose consider assume imagine think try use find draw write read look"
-    " compute calculate determine identify list name describe explain construct complete answer compare choose"
-    " select enter press type click go take give make round sketch state label show solve refer follow repeat begin"
-    " start check verify organize record count add multiply divide subtract plot graph graphing discuss interpret"
-    " solution answer example figure table chapter section exercise problem step yes no hint please".split()
-)
-# Verbs that start an instruction far more often than a statement.
-IMPERATIVES = frozenset(
-    "keep hold turn place put set open close stop leave bring send move push pull cut mix stir heat cool wash dry fill"
-    " pour serve cover remove insert attach connect switch run install click save load print avoid ensure provide"
-    " include ask tell let help learn study work practice apply change build create design develop test measure"
-    " predict explore examine review summarize highlight underline circle match sort group combine convert simplify"
-    " evaluate expand factor prove assign replace return substitute rewrite model demonstrate illustrate justify"
-    " mark pick roll toss flip deal spin divide subtract wait watch listen visit call download search scroll highlight"
-    " contact please do don't be get buy sell pay prepare plan pass point reduce increase raise lower lift press drag"
-    " drop treat view walk stand sit read reread memorize spell translate pronounce collect gather generate simulate"
-    " shade trace estimate obtain input store sum square fit recognize differentiate interpret organize develop"
-    " appraise classify conduct".split()
-)
-# Verbs that are hardly ever nouns, so that they are known even where a short document shows them once.
-COMMON_VERBS = frozenset(
-    "absorb accept achieve acquire add allow appear apply arise become begin believe belong bring build carry choose"
-    " collect combine comprise conclude confirm connect consider consist contain continue contribute convert correspond"
-    " create deal decide define demonstrate depend derive describe destroy determine develop differ disappear discover"
-    " divide emerge enable encourage ensure enter establish evaluate exceed exist expand explain express extend fail"
-    " fall flow follow form generate give govern grow happen hold identify imply improve include incorporate increase"
-    " decrease indicate influence inhibit interact introduce invent involve keep know lead learn lie maintain mean"
-    " measure meet migrate obtain occur operate originate perceive perform permit predict prefer prepare prevent"
-    " produce protect prove provide publish pursue raise reach receive recognize reduce refer reflect regulate relate"
-    " release rely remain remove repel replace represent require resemble resist respond result retain reveal rise"
-    " satisfy seem select send separate serve settle show speak spend spread stay store strengthen suggest surround"
-    " survive take teach tend think transform transmit understand undergo unite use vary weaken write yield".split()
-)
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:,\d{3})*(?:\.\d+)?%?")
+NUMBER = re.compile(r"(?<![\w.,/–—-])\$?\d+(?:,\d{3})*(?:\.\d+)?%?(?![\w/–—-]|[.,]\d)")
+
 LEANING_PHRASES = re.compile(
     r"\b(?:this|these|those|following|above|below|previous|preceding|aforementioned|latter|former|respectively"
     r"|such an?|so far|as (?:shown|seen|stated|noted|mentioned|described|discussed|follows)|next (?:section|chapter)"
@@ -87,8 +27,10 @@ LEANING_PHRASES = re.compile(
     re.IGNORECASE,
 )
 POINTING = re.compile(
-    r"\b(?:this|these|those|following|above|below|previous|preceding|former|latter|here|such|shown|as follows"
-    r"|i|my|me|i'm|let's|let us)\b",
+    r"\b(?:this|these|those|following|(?:above|below)(?! (?:the|an?|each|average|\$?\d))"
+    r"|previous|preceding|former|latter|here|such|shown|as follows"
+    r"|i|my|me|myself|ourselves|i'm|let's|let us|the (?:next|last) (?:examples?|exercises?|chapters?|sections?)"
+    r"|your (?:instructor|teacher|class|group|lab|answers?|data|survey)|the students? will|students will)\b",
     re.IGNORECASE,
 )
 PAGE_WORDS = re.compile(
@@ -98,12 +40,18 @@ PAGE_WORDS = re.compile(
     re.IGNORECASE,
 )
 SYMBOLS = re.compile(r"[=<>≤≥±×÷∑∏√∫∞≈≠∈∉⊂∪∩→←↔⇒|\\^_~{}\[\]@#*•■□▪●○†‡§¶/+]|\.\.|…|��|--")
-SINGLE_LETTER = re.compile(r"\b(?![aAI]\b)[^\W\d_]\b(?!\.?['’])")
-
-NUMBER_WORDS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
-    " nineteen twenty thirty forty fifty sixty seventy eighty ninety".split()
+# Asides that hang on the sentence before, two sentences in one, enumerations cut short, and holes left by a converter.
+UNFIT = re.compile(
+    r",? (?:however|though|indeed|therefore|too|either)\.$|,? (?:however|indeed|therefore|moreover|to be sure|of course"
+    r"|in fact|for example|for instance),|;|\betc\b"
+    r"|\( *\)|\( *[,;]| [,.;)]|  |,,|\(see |^At the same time|^(?:Neither|None|Nobody|Nothing)\b|\b[IO]\b"
 )
+TASK = re.compile(
+    r"^(?:If|When|Using|Given|Assuming|Based|For|From|In|On)\b[^,]*, (?:then )?(?:write|find|draw|construct|calculate"
+    r"|compute|determine|state|explain|sketch|identify|describe|list|what|how|which|is|are|does|do)\b",
+)
+LONG_QUOTE = re.compile(r"[“\"][^”\"]*(?: [^”\"]*){3}[”\"]")
+SINGLE_LETTER = re.compile(r"\b(?![aAI]\b)[^\W\d_]\b(?!\.?['’])")
 
 
 def words(text: str) -> list[str]:
@@ -147,6 +95,8 @@ def is_plain_statement(sentence: str) -> bool:
         return False
     if sentence.count("“") != sentence.count("”") or sentence.count('"') % 2:
         return False
+    if UNFIT.search(sentence) or TASK.match(sentence) or LONG_QUOTE.search(sentence):
+        return False
     numbers = sum(word[0].isdigit() for word in found)
     capitals = sum(word.isupper() and len(word) > 1 for word in found)
     return numbers <= 4 and capitals <= 3 and numbers + capitals < len(found) / 2
@@ -168,13 +118,15 @@ def is_about_itself(sentence: str) -> bool:
         ["there", "are"],
         ["there", "were"],
     )
+    start = start or (found[0] in ("because", "since", "although", "while") and sentence.count(",") == 1)
     return start and not POINTING.search(sentence)
 
 
 def lower_first(text: str, names: frozenset[str]) -> str:
     """The text with its first letter in lower case, unless its first word is a name or an abbreviation."""
     first = words(text)[0] if words(text) else ""
-    if first in names or (len(first) > 1 and first[1:].lower() != first[1:]) or first in ("I", ""):
+    second = words(text)[1] if len(words(text)) > 1 else ""
+    if first in names or second in names or (len(first) > 1 and first[1:].lower() != first[1:]) or first in ("I", ""):
         return text
     return text[0].lower() + text[1:]
 

@@ -1,61 +1,44 @@
-"""What one document calls things: its verbs, names, terms, and which terms it sets side by side.
+"""What one document calls things: its verbs, its names, its terms, and what it says they are.
 
 All mined from the document itself. Verbs are what follows "to" or a modal; names are capitalized inside sentences;
-terms are repeated noun-like phrases; siblings are terms that the document coordinates ("the null and the alternative
-hypothesis", "mean or median") or that share their head ("cluster sampling", "stratified sampling").
+terms are repeated noun-like phrases; definitions are glossary lines and sentences such as "A median is the …".
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from realign.curate.authors.extractive.grammar import (
+from realign.curate.authors.extractive.closed import (
     AUXILIARIES,
     BE,
     COMMON_VERBS,
+    GENERAL,
     MODALS,
-    NUMBER,
     NUMBER_WORDS,
     STOP,
+)
+from realign.curate.authors.extractive.grammar import (
+    NUMBER,
     content_words,
     is_plain_statement,
-    is_plural,
     stem,
-    upper_first,
     words,
 )
+from realign.curate.authors.extractive.names import Names, find_names
+from realign.curate.authors.extractive.sentences import Sentence, sentences_of
+from realign.curate.authors.extractive.siblings import Siblings, find_siblings
 from realign.records import Document, Passage
-from realign.sources.sentences import sentence_spans
 
 DEFINITION = re.compile(
     r"^(?P<term>(?:[Aa]n? |[Tt]he )?[\w’'-]+(?: [\w’'-]+){0,4}) (?P<verb>is|are)"
     r" (?P<rest>(?:an?|the|any|those|one of)\b.+)$"
 )
 GLOSSARY = re.compile(r"^(?P<term>[A-Z][\w’'/() -]{1,60}?)\s*(?::|\s[–—-]\s)\s*(?P<rest>[A-Za-z].{20,400})$")
-PHRASE = r"((?:[a-z][\w-]+ ){0,2}[a-z][\w-]+)"
-COORDINATE = re.compile(rf"\b(?:an? |the )?{PHRASE},? (?:and|versus|vs\.|rather than) (?:an? |the )?{PHRASE}\b")
-# "the median, or middle value": one thing with two names, so a swap of the two would stay true.
-SAME = re.compile(
-    rf"\b{PHRASE}(?:,? or | \((?:or |also called |called )?|, (?:also )?(?:called|known as) )(?:an? |the )?{PHRASE}"
-)
-# Says how a sentence follows from the one before it, and can be left out without changing what it says.
-CONNECTIVE = re.compile(
-    r"^(?:(?:however|therefore|thus|hence|in general|in addition|moreover|furthermore|also|additionally|consequently"
-    r"|as a result|similarly|likewise|finally|in fact|of course|for example|for instance|in practice|indeed|in short"
-    r"|clearly|naturally|as expected|nevertheless|in particular|in this way|as always), "
-    r"|(?:and|but|so) (?=(?:the|an?|if|when|you|each|every|all)\b)"
-    r"|(?:note|notice|remember|recall|keep in mind|it is important to note) that )",
-    re.IGNORECASE,
-)
-GENERAL = frozenset(
-    "example number way thing part kind type case set order time use value amount level group result information"
-    " problem question study people person word form fact point course class list rest end interest size".split()
-)
 # Modifiers that do not make a kind of thing: "first group" and "following data" are no terms.
 LOOSE = frozenset(
     "first second third fourth fifth last next previous following preceding given certain different same similar other"
@@ -64,33 +47,27 @@ LOOSE = frozenset(
     " shown".split()
 )
 SUPERLATIVE = re.compile(r"[a-z]{2,}(?:i|[^aeiou])est")
-LEAST_ALIKE, LEAST_TOGETHER = 0.25, 0.4
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A sentence without its leading connective, its span in the document, and where the whole of it starts."""
-
-    text: str
-    start: int
-    end: int
-    passage: str
-    whole: int
 
 
 @dataclass(slots=True)
 class Lexicon:
-    """What a document calls things. All words are lower case except names, which are as written."""
+    """What a document calls things. All words are lower case except names, which are as written.
+
+    kept: words that keep their capital inside a sentence: names, and words that the document writes in no other way.
+    """
 
     title: str
     verbs: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
     terms: dict[str, int] = field(default_factory=dict)
-    siblings: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    before: dict[str, frozenset[str]] = field(default_factory=dict)
+    spelled: dict[str, str] = field(default_factory=dict)
+    siblings: Siblings = field(default_factory=Siblings)
+    named: Names = field(default_factory=Names)
     definitions: dict[str, str] = field(default_factory=dict)
-    numbers: tuple[str, ...] = ()
     sentences: dict[str, list[Sentence]] = field(default_factory=dict)
+    count: Counter[str] = field(default_factory=Counter)
+    order: dict[str, int] = field(default_factory=dict)
     holding: dict[str, set[int]] = field(default_factory=dict)
     stems: list[frozenset[str]] = field(default_factory=list)
     variants: dict[str, list[Any]] = field(default_factory=dict, repr=False)
@@ -109,8 +86,8 @@ class Lexicon:
         return (told and first not in self.terms) or len(odd) > 1
 
     def written(self, term: str) -> str:
-        """The term as the document writes it inside a sentence: names in it with their capital."""
-        return " ".join(part.capitalize() if part.capitalize() in self.names else part for part in term.split())
+        """The term as the document mostly writes it inside a sentence: "USB key", "Trojan War"."""
+        return self.spelled.get(term, term)
 
 
 def build_lexicon(document: Document, passages: Sequence[Passage]) -> Lexicon:
@@ -118,16 +95,20 @@ def build_lexicon(document: Document, passages: Sequence[Passage]) -> Lexicon:
     prose = [passage for passage in passages if passage.role in ("prose", "glossary", "exercise")]
     lexicon = Lexicon(clean_title(document))
     for passage in prose:
-        lexicon.sentences[passage.id] = list(_sentences(passage))
+        lexicon.sentences[passage.id] = list(sentences_of(passage))
     texts = [sentence.text for found in lexicon.sentences.values() for sentence in found]
     lexicon.verbs, lexicon.names = _verbs(texts), _names(texts)
+    lexicon.kept = lexicon.names | _only_first(texts)
     lexicon.terms = _terms(texts, lexicon)
     lexicon.definitions = _definitions(prose, texts)
     for term in lexicon.definitions:
         lexicon.terms.setdefault(term, 1)
-    lexicon.siblings, lexicon.before = _siblings(texts, lexicon)
-    lexicon.numbers = tuple(sorted({number for text in texts for number in NUMBER.findall(text)}))
+    lexicon.spelled = _spelled(texts, lexicon.terms)
+    lexicon.siblings = find_siblings(texts, lexicon.terms)
+    lexicon.named = find_names(texts, lexicon.names)
     for place, text in enumerate(texts):
+        lexicon.order.setdefault(text, place)
+        lexicon.count.update(word.lower() for word in words(text))
         stems = frozenset(stem(word) for word in content_words(text))
         lexicon.stems.append(stems)
         for word in stems:
@@ -136,8 +117,8 @@ def build_lexicon(document: Document, passages: Sequence[Passage]) -> Lexicon:
 
 
 def clean_title(document: Document) -> str:
-    """The document's title when it reads like one: 1 to 10 words with a letter in each, no file name. Else ""."""
-    title = " ".join(document.title.split())
+    """The document's title when it reads like one: 1 to 10 words before its subtitle, no file name. Else ""."""
+    title = re.split(r"\s*(?:[,:;(\[]|\s[–—-]\s)", " ".join(document.title.split()))[0]
     fit = 1 <= len(title.split()) <= 10 and not re.search(r"\.\w{2,4}$|[_\\/]|untitled|microsoft word", title, re.I)
     return title if fit and any(c.isalpha() for c in title) else ""
 
@@ -154,17 +135,18 @@ def base_form(word: str, verbs: frozenset[str]) -> str:
     return next((guess for guess in guesses if guess in verbs), "")
 
 
-def _sentences(passage: Passage) -> Iterable[Sentence]:
-    offset = 0
-    for paragraph in passage.text.split("\n\n"):
-        for start, end in sentence_spans(paragraph):
-            text, at = paragraph[start:end].replace("\n", " "), passage.start + offset
-            lead = CONNECTIVE.match(text)
-            skip = lead.end() if lead and len(text) > lead.end() else 0
-            yield Sentence(
-                upper_first(text[skip:]) if skip else text, at + start + skip, at + end, passage.id, at + start
-            )
-        offset += len(paragraph) + 2
+def _spelled(texts: Sequence[str], terms: Container[str]) -> dict[str, str]:
+    """term -> its most frequent spelling inside sentences, the first in order on a tie; only where it has capitals."""
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for text in texts:
+        parts = words(text)
+        for n in (1, 2, 3):
+            for i in range(1, len(parts) - n + 1):
+                spelling = " ".join(parts[i : i + n])
+                if (term := spelling.lower()) in terms:
+                    found[term][spelling] += 1
+    mostly = {term: min(seen, key=lambda s: (-seen[s], s)) for term, seen in found.items()}
+    return {term: spelling for term, spelling in mostly.items() if spelling != term}
 
 
 def _verbs(texts: Sequence[str]) -> frozenset[str]:
@@ -197,6 +179,18 @@ def _names(texts: Sequence[str]) -> frozenset[str]:
     )
 
 
+def _only_first(texts: Sequence[str]) -> frozenset[str]:
+    """Words with a capital that only ever begin sentences, in no form in lower case: "Watt", but not "Percentiles"."""
+    lower = {stem(word) for text in texts for word in words(text) if word[0].islower()}
+    first = {words(text)[0] for text in texts if words(text)}
+    plain = re.compile(r"(?:ing|ly|ed|s)$")
+    return frozenset(
+        word
+        for word in first
+        if word[0].isupper() and stem(word) not in lower and word.lower() not in STOP and not plain.search(word)
+    )
+
+
 def _terms(texts: Sequence[str], lexicon: Lexicon) -> dict[str, int]:
     """Noun-like phrases of one to three words that follow a determiner or start a subject, at least three times."""
     found: Counter[str] = Counter()
@@ -222,7 +216,7 @@ def _is_term(phrase: str) -> bool:
     """A phrase of content words that does not begin with a loose modifier, such as an ordinal."""
     parts = phrase.lower().split()
     loose = parts[0] in LOOSE or SUPERLATIVE.fullmatch(parts[0]) is not None
-    return not loose and not any(part in STOP or part[0].isdigit() for part in parts)
+    return not loose and not any(part in STOP or part in NUMBER_WORDS or part[0].isdigit() for part in parts)
 
 
 def _definitions(passages: Sequence[Passage], texts: Sequence[str]) -> dict[str, str]:
@@ -239,94 +233,3 @@ def _definitions(passages: Sequence[Passage], texts: Sequence[str]) -> dict[str,
             if _is_term(term) and not match["term"].startswith("The ") and not NUMBER.search(text):
                 found.setdefault(term, match["rest"].rstrip("."))
     return found
-
-
-def _siblings(texts: Sequence[str], lexicon: Lexicon) -> tuple[dict[str, tuple[str, ...]], dict[str, frozenset[str]]]:
-    """For each term those set beside it or of one head, of the same number and used in the same places.
-
-    And for each term the words that stand before it.
-    """
-    together: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for text in texts:
-        for match in COORDINATE.finditer(text):
-            left = next((t for t in _tails(match[1]) if t in lexicon.terms), "")
-            right = next((t for t in _heads(match[2]) if t in lexicon.terms), "")
-            if left and right and left != right:
-                together[left][right] += 1
-                together[right][left] += 1
-    for term, other in _families(lexicon):
-        together[term][other] += 1
-    for term, other in _synonyms(texts, lexicon):
-        together[term].pop(other, None)
-        together[other].pop(term, None)
-    places = _places(texts, lexicon, frozenset(together))
-    siblings = {term: fit for term, found in together.items() if (fit := _fit_siblings(term, found, places))}
-    return siblings, {term: frozenset(key[1:] for key in found if key[0] == "<") for term, found in places.items()}
-
-
-def _fit_siblings(term: str, found: Counter[str], places: dict[str, Counter[str]]) -> tuple[str, ...]:
-    alike = {other: n * _cosine(places[term], places[other]) for other, n in found.items()}
-    ranked = sorted(found, key=lambda other: (-alike[other], other))
-    return tuple(
-        other
-        for other in ranked
-        if is_plural(other.split()[-1]) == is_plural(term.split()[-1])
-        and _unlike(term, other)
-        and _cosine(places[term], places[other]) >= LEAST_ALIKE
-        and alike[other] >= LEAST_TOGETHER
-    )[:5]
-
-
-def _synonyms(texts: Sequence[str], lexicon: Lexicon) -> Iterable[tuple[str, str]]:
-    for text in texts:
-        for match in SAME.finditer(text):
-            left = next((t for t in _tails(match[1]) if t in lexicon.terms), "")
-            right = next((t for t in _heads(match[2]) if t in lexicon.terms), "")
-            if left and right:
-                yield left, right
-
-
-def _families(lexicon: Lexicon) -> Iterable[tuple[str, str]]:
-    """Pairs of two-word terms, each found at least four times, that share their head: kinds of one thing."""
-    by_head: defaultdict[str, list[str]] = defaultdict(list)
-    for term, n in lexicon.terms.items():
-        if len(term.split()) == 2 and n >= 4:
-            by_head[term.split()[1]].append(term)
-    for family in by_head.values():
-        yield from ((term, other) for term in family for other in family if term != other)
-
-
-def _places(texts: Sequence[str], lexicon: Lexicon, terms: frozenset[str]) -> dict[str, Counter[str]]:
-    """For each term the words just before and after it, with their side: what can stand in the same place."""
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for text in texts:
-        low = ["^", *(word.lower() for word in words(text)), "$"]
-        for n in (1, 2, 3):
-            for i in range(1, len(low) - n):
-                term = " ".join(low[i : i + n])
-                if term in terms:
-                    found[term].update((f"<{low[i - 1]}", f"{low[i + n]}>"))
-    return found
-
-
-def _cosine(one: Counter[str], other: Counter[str]) -> float:
-    """Cosine of two count vectors under the square root, in 0..1; 0 when either is empty."""
-    dot = sum((one[key] * other[key]) ** 0.5 for key in one.keys() & other.keys())
-    norms = (sum(one.values()) * sum(other.values())) ** 0.5
-    return dot / norms if norms else 0.0
-
-
-def _unlike(term: str, other: str) -> bool:
-    """Neither term holds the other: "median" and "median value" may well be the same thing."""
-    mine, theirs = {stem(w) for w in term.split()}, {stem(w) for w in other.split()}
-    return not (mine <= theirs or theirs <= mine)
-
-
-def _tails(phrase: str) -> list[str]:
-    parts = phrase.split()
-    return [" ".join(parts[i:]) for i in range(len(parts))]
-
-
-def _heads(phrase: str) -> list[str]:
-    parts = phrase.split()
-    return [" ".join(parts[:i]) for i in range(len(parts), 0, -1)]
