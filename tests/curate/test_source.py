@@ -1,6 +1,8 @@
 """The source stage reads what it can, names what it can't, and never asks about what is not prose."""
 
 import json
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,15 +18,22 @@ from realign.settings import Settings
 from realign.work import Work
 
 
-def read(folder: Path, *files: Path, **settings: object) -> tuple[Run, dict[str, Verdict]]:
+def read(folder: Path, *files: Path, named: Sequence[str] = (), **settings: object) -> tuple[Run, dict[str, Verdict]]:
     """Run the source stage over files, and its verdicts by gate."""
+    run = start(folder, *files, named=named, **settings)
+    return run, {verdict.gate: verdict for verdict in workflow.run_stage(run, "source")}
+
+
+def start(folder: Path, *files: Path, named: Sequence[str] = (), **settings: object) -> Run:
+    """A run over files, called by their own names or the ones given, before its first stage."""
+    names = named or [file.name for file in files]
     run = Run.create(folder, "dpo", "test")
     run.note("workflow", "curate")
     run.note("data_type", "dpo")
-    run.note("sources", [{"path": str(f), "name": f.name, "sha256": file_sha256(f)} for f in files])
+    sources = [{"path": str(f), "name": n, "sha256": file_sha256(f)} for f, n in zip(files, names, strict=True)]
+    run.note("sources", sources)
     run.note("settings", Settings.model_validate(settings).model_dump(mode="json"))
-    verdicts = workflow.run_stage(run, "source")
-    return run, {verdict.gate: verdict for verdict in verdicts}
+    return run
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -103,6 +112,54 @@ def test_given_rows_keep_their_answers_and_bad_lines_are_named(tmp_path: Path) -
     details = [drop.detail for drop in dropped(run)]
     assert [detail.split(":")[0] for detail in details] == ["line 3", "line 4", "line 5"]
     assert "'prompt'" in details[1]
+
+
+def test_rows_that_no_file_can_hold_are_named_and_the_rest_is_used(tmp_path: Path) -> None:
+    good = json.dumps({"prompt": "What is a tide?", "chosen": "A rise of the sea.", "rejected": "A bird."}).encode()
+    half = rb'{"prompt": "What is \ud800 this?"}'
+    deep = b'{"prompt": "What is deep?", "x": ' + b"[" * 100_000
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(
+        b"\r\n".join([good, half, deep, b'{"prompt": "What is a caf\xe9?"}', good.replace(b"tide", b"moon")])
+    )
+    run, _ = read(tmp_path / "out", path)
+    assert [prompt.text for prompt in run.records("prompt")] == ["What is a tide?", "What is a moon?"]
+    assert [drop.detail for drop in dropped(run)] == [
+        "line 2: field 'prompt': half a character (a lone surrogate), which no file can hold",
+        "line 3: nested too deeply to be read",
+        "line 4: a byte that is not UTF-8",
+    ]
+    (document,) = run.records("document")
+    assert all(document.text[p.start : p.end] == p.text for p in run.records("passage"))
+
+
+def test_rows_in_another_encoding_are_refused_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes('{"prompt": "What is a tide?"}\n'.encode("utf-16"))
+    with pytest.raises(EmptySource, match=r"rows\.jsonl is not UTF-8.*line 1"):
+        read(tmp_path / "out", path)
+
+
+def test_a_file_whose_name_is_not_utf_8_is_dropped_by_name_and_the_rest_goes_on(tmp_path: Path) -> None:
+    good, odd = write(tmp_path, "tides.md", "\n\n".join(PARAGRAPHS)), tmp_path / os.fsdecode(b"b\xff.md")
+    try:
+        odd.write_text("# Another text\n")
+    except OSError:
+        pytest.skip("this disk holds no such name")
+    run, _ = read(tmp_path / "out", good, odd, named=["tides.md", "odd"])
+    assert [document.name for document in run.records("document")] == ["tides.md"]
+    assert [drop.record for drop in dropped(run) if drop.kind == "document"] == ["odd"]
+
+
+def test_a_file_that_is_gone_when_its_turn_comes_is_dropped_by_name(tmp_path: Path) -> None:
+    good, gone = write(tmp_path, "tides.md", "\n\n".join(PARAGRAPHS)), write(tmp_path, "gone.md", "Gone.")
+    run = start(tmp_path / "out", good, gone)
+    gone.unlink()
+    workflow.run_stage(run, "source")
+    assert [document.name for document in run.records("document")] == ["tides.md"]
+    assert [drop.detail for drop in dropped(run) if drop.kind == "document"] == [
+        "gone.md can't be read: No such file or directory"
+    ]
 
 
 def test_a_source_that_changed_under_the_run_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ other. A bad line is dropped with file, line and field, and the rest goes on.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,16 @@ from realign.records import Document, Dropped, Page, Passage, Prompt, make_id
 from realign.run import Batch
 
 TEMPLATE = "given/1"
+HALF = re.compile("[\ud800-\udfff]")  # lone surrogates: halves of characters, or bytes that are no UTF-8
 
 
 def read_rows(path: Path, sha256: str) -> Batch:
     """A batch with the file as a document and its usable lines as passages. Raises SourceError when none is usable."""
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="strict")
-    except UnicodeDecodeError as error:
-        fix = "save the file as UTF-8"
-        raise DamagedSource(f"{path.name}: byte {error.start} is not UTF-8", "JSON lines in UTF-8", fix) from None
+    raw = path.read_bytes().decode("utf-8-sig", errors="surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    text = HALF.sub("\ufffd", raw)  # one character for one byte: places in both are the same
     identity = make_id("document", sha256, path.name)
     passages, drops = [], []
-    for number, start, line in _lines(text):
+    for number, start, line in _lines(raw):
         try:
             parse_row(line)
         except ValueError as error:
@@ -35,6 +34,10 @@ def read_rows(path: Path, sha256: str) -> Batch:
             continue
         end = start + len(line)
         passages.append(Passage(make_id("passage", identity, start), identity, (), start, end, number, line, "given"))
+    if not passages and raw != text:
+        found = f"{path.name} is not UTF-8: it has no usable row, and the first wrong byte is in line "
+        wrong = raw[: HALF.search(raw).start()].count("\n") + 1  # type: ignore[union-attr]
+        raise DamagedSource(f"{found}{wrong}", "JSON lines in UTF-8", "save the file as UTF-8")
     if not passages:
         detail = "; ".join(drop.detail for drop in drops[:3]) or "no lines"
         raise EmptySource(f"{path.name} has no usable row: {detail}", "one JSON object a line with a prompt")
@@ -59,10 +62,14 @@ def prompts_of(passages: Sequence[Passage]) -> list[Prompt]:
 
 def parse_row(line: str) -> tuple[str, tuple[str, ...]]:
     """(prompt, answers) of one JSON line. Raises ValueError that names the field."""
+    if HALF.search(line):
+        raise ValueError("a byte that is not UTF-8")
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply to be read") from None
     if not isinstance(row, dict):
         raise ValueError(f"a {type(row).__name__}, expected an object with a prompt")
     if "messages" in row:
@@ -81,6 +88,8 @@ def _text(row: dict[str, Any], field: str) -> str:
         value = value[-1].get("content")
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"field {field!r}: {type(value).__name__}, expected text")
+    if HALF.search(value):
+        raise ValueError(f"field {field!r}: half a character (a lone surrogate), which no file can hold")
     return value.strip()
 
 

@@ -6,6 +6,7 @@ goes on. Then passages are asked about, a batch at a time. Existing rows (JSONL)
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ def read_and_ask(work: Work) -> Iterator[Batch]:
     """Read every source, then ask about every passage."""
     sources, seen = work.run.noted("sources", []), work.run.done(work.stage)
     for place, source in enumerate(sources):
-        work.progress(None, len(sources), f"reading {source['name']}")
-        if source["path"] not in seen:
-            twin = next((other for other in sources[:place] if other["sha256"] == source["sha256"]), None)
-            yield _same_file(source, twin) if twin else _read(source, work.settings)
+        if _key(source) not in seen:
+            work.progress(None, len(sources), f"reading {source['name']}")
+            twin = next((other for other in sources[:place] if other["sha256"] == source["sha256"] != ""), None)
+            batch = _same_file(source, twin) if twin else _read(source, work.settings)
+            yield dataclasses.replace(batch, done=[_key(source)])
             work.progress(None, len(sources), f"read {place + 1} of {len(sources)} documents")
     if not work.run.count("document"):
         reasons = "; ".join(f"{drop.record}: {drop.detail}" for _, drop in work.run.drops(work.stage))
@@ -48,12 +50,19 @@ def read_and_ask(work: Work) -> Iterator[Batch]:
 
 def _same_file(source: dict[str, Any], twin: dict[str, Any]) -> Batch:
     drop = Dropped(source["name"], "document", "duplicate", "same file twice", f"the same bytes as {twin['name']}")
-    return Batch(done=[source["path"]], drops=[drop])
+    return Batch(drops=[drop])
+
+
+def _key(source: dict[str, Any]) -> str:
+    """A source's path as the database can keep it, whatever bytes its name is made of."""
+    return str(source["path"]).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read(source: dict[str, Any], settings: Settings) -> Batch:
     path = Path(source["path"])
     try:
+        if _key(source) != source["path"]:
+            raise SourceError(f"The name of {_key(source)} is not UTF-8", "a name in UTF-8", "rename it")
         if file_sha256(path) != source["sha256"]:
             raise SourceError(
                 f"{path.name} changed while the run was going on", "the file it started with", "start again"
@@ -63,12 +72,14 @@ def _read(source: dict[str, Any], settings: Settings) -> Batch:
         limits = Limits(settings.source.seconds_per_file, settings.source.megabytes_per_file)
         document = read_document(path, limits)
     except SourceError as error:
-        drop = Dropped(source["name"], "document", "read", type(error).__name__, str(error))
-        return Batch(done=[source["path"]], drops=[drop])
+        return Batch(drops=[Dropped(source["name"], "document", "read", type(error).__name__, str(error))])
+    except OSError as error:
+        detail = f"{path.name} can't be read: {error.strerror or error}"
+        return Batch(drops=[Dropped(source["name"], "document", "read", "SourceError", detail)])
     if unread := _below_gate(document, settings.gates.parse_success):
-        return Batch(done=[source["path"]], records=[document], drops=[unread])
+        return Batch(records=[document], drops=[unread])
     passages = split_passages(document, settings.source.passage_words)
-    return Batch(done=[source["path"]], records=[document, *passages])
+    return Batch(records=[document, *passages])
 
 
 def _below_gate(document: Document, needed: float) -> Dropped | None:
