@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from realign.errors import UsageError
 
@@ -19,9 +19,9 @@ DATA_TYPES: tuple[DataType, ...] = ("dpo", "sft", "srf", "rlvr", "anti_hallucina
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses names it does not know."""
+    """A frozen group of settings that refuses names it does not know, and numbers that are none (NaN, infinity)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Source(Section):
@@ -59,19 +59,28 @@ class Select(Section):
 
     minimum_gap: float = Field(0.15, ge=0.0, le=1.0)
     chosen_floor: float = Field(0.6, ge=0.0, le=1.0, description="a chosen answer scores at least this")
-    easy_gap: float = Field(0.5, description="pairs above this are reported as suspiciously easy")
-    weight_expert: float = 0.35
-    weight_user: float = 0.35
-    weight_safety: float = 0.30
+    easy_gap: float = Field(0.5, ge=0.0, le=1.0, description="pairs above this are reported as suspiciously easy")
+    weight_expert: float = Field(0.35, ge=0.0)
+    weight_user: float = Field(0.35, ge=0.0)
+    weight_safety: float = Field(0.30, ge=0.0)
+
+    @model_validator(mode="after")
+    def weighs_something(self) -> Select:
+        """Three weights of 0 would leave no score."""
+        if self.weight_expert + self.weight_user + self.weight_safety <= 0:
+            raise ValueError("weight_expert, weight_user and weight_safety are all 0, one must be more")
+        return self
 
 
 class Filter(Section):
     """Removing rows. Lengths in words; similarities as Jaccard of 5-word shingles, or a 0..100 fuzzy ratio."""
 
-    shortest_answer: int = 4
-    longest_answer: int = 400
-    longest_prompt: int = 1200
-    longest_ratio: float = Field(2.0, description="a pair whose answers differ more in length than this is dropped")
+    shortest_answer: int = Field(4, ge=0)
+    longest_answer: int = Field(400, ge=1)
+    longest_prompt: int = Field(1200, ge=1)
+    longest_ratio: float = Field(
+        2.0, ge=1.0, description="a pair whose answers differ more in length than this is dropped"
+    )
     duplicate_jaccard: float = Field(0.85, gt=0.0, le=1.0)
     fuzzy_ratio: float = Field(85.0, ge=0.0, le=100.0, description="reworded evaluation items at or above this")
     benchmarks: tuple[str, ...] | None = Field(None, description="names in the shipped index; None means all of them")
@@ -81,8 +90,8 @@ class Filter(Section):
 class Export(Section):
     """Writing the dataset. Shares of train, valid and test; a source passage is never in two of them."""
 
-    train: float = 0.8
-    valid: float = 0.1
+    train: float = Field(0.8, ge=0.0, le=1.0)
+    valid: float = Field(0.1, ge=0.0, le=1.0)
     seed: int = 0
 
 
@@ -131,10 +140,14 @@ class Settings(Section):
 def parse_settings(values: dict[str, Any]) -> Settings:
     """Settings from nested plain values. Raises UsageError that names each wrong setting."""
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(step) for step in problem['loc'])}: {problem['msg']} (got {problem['input']!r})"
             for problem in error.errors()
         )
         raise UsageError(f"Unusable settings: {wrong}", "names and ranges as in settings.py") from None
+    if settings.export.train + settings.export.valid > 1:
+        found = f"export.train is {settings.export.train:g} and export.valid is {settings.export.valid:g}"
+        raise UsageError(found, "shares that add up to 1 at most; test is what they leave")
+    return settings
