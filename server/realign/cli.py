@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -22,7 +23,7 @@ from realign import __version__
 from realign.errors import RealignError, UsageError
 from realign.intake.runs import find_run, known_runs
 from realign.job.process import carry_on
-from realign.run import DATABASE, Run
+from realign.run import DATABASE, Run, is_file, storage_error
 
 if TYPE_CHECKING:
     from realign.report.summary import Summary
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `realign show ... | head`
         sys.stderr.close()
         return 0
+    except (OSError, sqlite3.Error) as error:
+        return complain(storage_error(error), words)
     return code
 
 
@@ -116,7 +119,7 @@ def detect(words: argparse.Namespace) -> int:
     from realign.intake.detect import detect_file
 
     text = " ".join(words.text)
-    found = detect_file(Path(text)) if Path(text).is_file() else find(text)
+    found = detect_file(Path(text)) if is_file(text) else find(text)
     if words.json:
         say_json(asdict(found))
         return 0
@@ -158,7 +161,7 @@ def check(words: argparse.Namespace) -> int:
     from realign.views.results import gates_result
 
     path = Path(words.what).expanduser()
-    if path.is_file() and path.name != DATABASE:
+    if is_file(path) and path.name != DATABASE:
         checked, what = check_file(path, words.type), path.name
     else:
         with closing(Run.open(place_of(words.what))) as run:
@@ -232,7 +235,7 @@ def serve(words: argparse.Namespace) -> int:
 def place_of(name: str) -> Path:
     """A run's folder from its id, or from a path as it is typed in a shell."""
     folder = Path(name).expanduser().absolute()
-    return folder if (folder / DATABASE).is_file() else find_run(name)
+    return folder if is_file(folder / DATABASE) else find_run(name)
 
 
 # -- the words ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
     |- StageFailed              a stage's worker ended without finishing (exit 1)
     |- Blocked                  a gate says REJECT                       (exit 3)
     |- Busy                     another process is writing this run      (exit 1)
+    |- StorageError             a disk, folder or run.db that fails      (exit 1)
     `- Interrupted              the user, or the session, stopped it     (exit 130)
 
 An error is three sentences at most: found, expected, next step. Nothing here is ever turned into a score.
@@ -77,6 +78,10 @@ class Blocked(RealignError):
 
 class Busy(RealignError):
     """Another process is writing this run."""
+
+
+class StorageError(RealignError):
+    """A full disk, a folder without permission, a damaged or locked run.db."""
 
 
 class Interrupted(RealignError):

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import sqlite3
 import time
@@ -25,7 +26,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from realign.errors import Busy, UsageError
+from realign.errors import Busy, StorageError, UsageError
 from realign.records import Dropped, Record, decode, encode
 
 SCHEMA = """
@@ -124,8 +125,17 @@ class Run:
             folder = parent / (base if attempt == 1 else f"{base}_{attempt}")
             with contextlib.suppress(FileExistsError):
                 folder.mkdir()
-                return cls(folder)
+                return cls._made(folder)
         raise UsageError(f"10,000 runs named {base} in {parent}", "a free name", "another output folder")
+
+    @classmethod
+    def _made(cls, folder: Path) -> Run:
+        """The run in a folder just made; where its database can't be written, the folder goes again."""
+        try:
+            return cls(folder)
+        except sqlite3.Error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     # -- meta ---------------------------------------------------------------------------------------------------
 
@@ -300,9 +310,42 @@ class Run:
         return [(at, stage, message, json.loads(data)) for at, stage, message, data in rows]
 
 
+TROUBLE = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "make room"),
+    sqlite3.SQLITE_IOERR: ("the disk can't be written or read", "look whether it is full or was unplugged"),
+    sqlite3.SQLITE_READONLY: ("it can't be written", "check the permissions of it and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "check the permissions of it and its folder"),
+    sqlite3.SQLITE_BUSY: ("another program holds it", "close that program"),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", "move the run's folder away and start again"),
+    sqlite3.SQLITE_NOTADB: ("it is no database of a run", "move the run's folder away and start again"),
+}
+
+
+def storage_error(error: OSError | sqlite3.Error) -> StorageError:
+    """What a disk, folder or database refused, in words."""
+    if isinstance(error, OSError):
+        where = error.filename or "A file or a disk"
+        return StorageError(
+            f"{where}: {error.strerror or error}",
+            "a disk with room, and permission",
+            "the same command when it is mended",
+        )
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the kind
+    found, fix = TROUBLE.get(code, (str(error), "move the run's folder away and start again"))
+    return StorageError(f"{DATABASE}: {found} ({error})", "a database that can be read and written", fix)
+
+
 def slug(text: str) -> str:
     """A file name made of lower-case letters, digits and underscores, 60 at most, whatever `text` holds."""
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60].strip("_") or "document"
+
+
+def is_file(path: Path | str) -> bool:
+    """Whether there is a file; False, and no error, for a name that is too long, or one in a folder without rights."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def file_sha256(path: Path) -> str:

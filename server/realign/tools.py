@@ -13,6 +13,7 @@ import functools
 import inspect
 import os
 import signal
+import sqlite3
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,7 @@ from realign.errors import RealignError, UsageError
 from realign.intake.runs import known_runs
 from realign.job.attend import STILL_EVERY, ask_all_to_stop, attend, in_thread, patiently, stop_all
 from realign.job.progress import run_lines
+from realign.run import storage_error
 from realign.views import answers
 from realign.views.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
 
@@ -63,6 +65,8 @@ def told(tool: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
             return await tool(*args, **kwargs)
         except RealignError as error:
             raise ToolError(str(error)) from error
+        except (OSError, sqlite3.Error) as error:
+            raise ToolError(str(storage_error(error))) from error
         except Exception as error:
             traceback.print_exc(file=sys.stderr)
             raise ToolError(

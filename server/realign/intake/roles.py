@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realign.errors import ModelError, RealignError, UsageError
+from realign.run import is_file
 
 if TYPE_CHECKING:
     from realign.intake.request import Request
@@ -44,7 +45,17 @@ def settle(request: Request) -> Settings:
         "model": str(model or request.model),
         "source": {"author": author}, "candidates": {"author": author}, "judge": {"judge": judge},
     }  # fmt: skip
-    return parse_settings(merge(chosen, request.settings))
+    return with_evaluation_files(parse_settings(merge(chosen, request.settings)))
+
+
+def with_evaluation_files(settings: Settings) -> Settings:
+    """The settings with each evaluation file as an absolute path. Raises UsageError for one that is no file."""
+    files = [Path(name).expanduser().absolute() for name in settings.filter.evaluation_files]
+    for file in files:
+        if not (is_file(file) and os.access(file, os.R_OK)):
+            raise UsageError(f"No evaluation file can be read at {file}", "a file", "check filter.evaluation_files")
+    chosen = settings.filter.model_copy(update={"evaluation_files": tuple(map(str, files))})
+    return settings.model_copy(update={"filter": chosen})
 
 
 def check_overrides(values: dict[str, Any]) -> None:

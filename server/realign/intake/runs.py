@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from realign.errors import UsageError
-from realign.run import DATABASE
+from realign.run import DATABASE, is_file
 
 LIST = "runs.jsonl"
 RUN_ID = re.compile(r"[a-z0-9_]+")
@@ -43,7 +43,7 @@ def remember(folder: Path) -> None:
 
 def known_runs() -> list[Path]:
     """Folders of all runs on the list that still exist, newest last."""
-    return [folder for folder in _listed() if (folder / DATABASE).is_file()]
+    return [folder for folder in _listed() if is_file(folder / DATABASE)]
 
 
 def find_run(name: str) -> Path:
@@ -74,7 +74,7 @@ def name_of(folder: Path) -> str:
 
 
 def _checked(folder: Path) -> Path:
-    if not (folder / DATABASE).is_file():
+    if not is_file(folder / DATABASE):
         raise UsageError(
             f"No run at {folder}", f"a folder that holds {DATABASE}", "`realign runs` lists the runs it knows"
         )

@@ -13,6 +13,8 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import shutil
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -49,8 +51,7 @@ def start_run(request: Request) -> Run:
             "settings": settings.model_dump(mode="json"), "plan": plan, "request": dataclasses.asdict(request),
         }  # fmt: skip
         if run is None:
-            run = Run.create(parent, request.data_type, stem)
-            keep_notes(run, notes)
+            run = new_run(parent, request.data_type, stem, notes)
         elif any(run.noted(key) != notes[key] for key in ("sources", "settings")):
             with run.writing("realign, with changed settings"):
                 keep_notes(run, notes)
@@ -92,6 +93,18 @@ def keep_notes(run: Run, notes: dict[str, Any]) -> None:
     with run.transaction():
         for key, value in notes.items():
             run.note(key, value)
+
+
+def new_run(parent: Path, data_type: str, stem: str, notes: dict[str, Any]) -> Run:
+    """A new run with its notes; where they can't be written, its folder goes again."""
+    run = Run.create(parent, data_type, stem)
+    try:
+        keep_notes(run, notes)
+    except BaseException:
+        run.close()
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    return run
 
 
 def wanted_stage(run: Run, stage: str) -> str:
@@ -137,21 +150,47 @@ def list_sources(names: Sequence[str]) -> list[dict[str, str]]:
         raise UsageError(
             "No source was named", "a document, or a folder of documents", "realign curate book.pdf --type dpo"
         )
-    files = find_sources([Path(name).expanduser().resolve() for name in names])
+    files = find_sources([real_path(name) for name in names])
     plain = [file.name for file in files]
     if len(set(plain)) < len(plain):
         shared = os.path.commonpath([file.parent for file in files])
         plain = [file.relative_to(shared).as_posix() for file in files]
-    return [{"path": str(file), "name": name, "sha256": _sha256(file)} for file, name in zip(files, plain, strict=True)]
+    hashes, problems = hash_all(files)
+    if not any(hashes):
+        raise UsageError(problems[0], "a readable file", "check its permissions")
+    return [
+        {"path": str(file), "name": speakable(name), "sha256": sha256}
+        for file, name, sha256 in zip(files, plain, hashes, strict=True)
+    ]
 
 
-def _sha256(file: Path) -> str:
+def real_path(name: str) -> Path:
+    """A source's path without links. Raises UsageError for an empty name and for links that lead in a circle."""
+    if not name.strip():
+        raise UsageError("A source's name is empty", "a document, or a folder of documents", "`.` for this folder")
     try:
-        return file_sha256(file)
-    except OSError as error:
+        return Path(name).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(
-            f"{file} can't be read: {error.strerror}", "a readable file", "check its permissions"
+            f"{speakable(name)} leads nowhere: {error}", "a document or a folder", "its real path"
         ) from None
+
+
+def hash_all(files: Sequence[Path]) -> tuple[list[str], list[str]]:
+    """(SHA-256 of each file, what kept others from being read); "" for one that is left to be dropped by name."""
+    hashes, problems = [], []
+    for file in files:
+        try:
+            hashes.append(file_sha256(file))
+        except OSError as error:
+            hashes.append("")
+            problems.append(f"{speakable(str(file))} can't be read: {error.strerror}")
+    return hashes, problems
+
+
+def speakable(name: str) -> str:
+    """A file's name as text that any file can hold: bytes that are not UTF-8 become \\udcff."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def run_stem(names: Sequence[str]) -> str:
@@ -178,8 +217,11 @@ def find_same(parent: Path, data_type: str, stem: str, sources: Sequence[dict[st
     for folder in sorted(parent.glob(f"{data_type}_{slug(stem)}_[0-9]*"), key=_age, reverse=True):
         if not (folder / DATABASE).is_file():
             continue
-        run = Run.open(folder)
-        noted = [source["path"] for source in run.noted("sources", [])]
+        try:
+            run = Run.open(folder)
+            noted = [source["path"] for source in run.noted("sources", [])]
+        except sqlite3.DatabaseError:
+            continue  # a damaged run is nobody's; a new one is made beside it
         if noted == paths and run.noted("data_type") == data_type:
             return run
         run.close()

@@ -16,6 +16,7 @@ import json
 import os
 import select
 import signal
+import sqlite3
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from realign.errors import Blocked, Busy, Interrupted, RealignError, StageFailed
-from realign.run import Run
+from realign.run import Run, storage_error
 
 GRACE = 2.0  # seconds from being told to stop to the hard end
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -59,6 +60,10 @@ def work(folder: Path, which: str, stopping: Callable[[], bool]) -> tuple[int, d
         return code, {"stage": stage, "error": None}
     except RealignError as error:
         return error.exit_code, {"stage": which, "error": as_plain(error)}
+    except (OSError, sqlite3.Error) as error:
+        traceback.print_exc()
+        trouble = storage_error(error)
+        return trouble.exit_code, {"stage": which, "error": as_plain(trouble)}
     except Exception as error:
         traceback.print_exc()
         failed = StageFailed(

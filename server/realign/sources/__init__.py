@@ -7,11 +7,13 @@ for path in find_sources([Path("books")]):
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from realign.errors import EmptySource, SourceError, SourceLimit, UsageError
 from realign.records import Document
+from realign.run import is_file
 from realign.sources.limits import Limits
 
 __all__ = ["Limits", "find_sources", "read_document"]
@@ -74,8 +76,12 @@ def find_sources(paths: Sequence[Path]) -> list[Path]:
     """
     found: set[Path] = set()
     for path in paths:
-        if not path.exists():
+        if not os.access(path, os.F_OK):  # no error for a name that is too long
             raise UsageError(f"No file or folder at {path}", "a document or a folder of documents", "check the path")
+        if not (path.is_file() or path.is_dir()):
+            raise UsageError(
+                f"{path} is a pipe or a device", "a document or a folder of documents", "copy it to a file"
+            )
         inside = [path] if path.is_file() else sorted(readable_files(path))
         if not inside:
             raise UsageError(f"Nothing readable in {path}", f"files ending in {', '.join(READERS)}", "name the files")
@@ -89,7 +95,7 @@ def readable_files(folder: Path) -> list[Path]:
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in READERS
-        and path.is_file()
+        and is_file(path)
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
 

@@ -12,7 +12,7 @@ from typing import Any
 from realign.errors import UsageError
 from realign.intake.runs import find_run
 from realign.job.progress import Progress
-from realign.run import Run
+from realign.run import Run, is_file
 from realign.views import results
 from realign.views.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
 from realign.views.shorten import fitted
@@ -23,7 +23,7 @@ def detected(request: str, file: str) -> DetectedType:
     from realign.intake.detect import detect, detect_file
     from realign.workflow import WORKFLOWS
 
-    if file and not Path(file).expanduser().is_file():
+    if file and not is_file(Path(file).expanduser()):
         raise UsageError(f"No file at {Path(file).expanduser().absolute()}", "a data file", "check the path")
     found = detect_file(Path(file).expanduser()) if file else detect(request)
     stages = [stage.name for stage in WORKFLOWS.get((found.workflow, found.data_type), ())]
