@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from processes import TIDES
-from realign import cli
-from realign.errors import RealignError, UsageError
+from realign import cli, workflow
+from realign.errors import RealignError, StorageError, UsageError
 from realign.intake.request import Request
 from realign.intake.start import list_sources, start_run
-from realign.run import DATABASE, Run
+from realign.job.worker import is_current, thresholds
+from realign.run import DATABASE, Batch, Run
 from realign.settings import parse_settings
+from support import STAGES, build_run
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +140,30 @@ def test_a_damaged_run_is_said_and_another_is_made_beside_it(
     assert "move the run's folder away" in capsys.readouterr().err
     with closing(start(tmp_path / "out")) as run:
         assert run.folder.name == f"{first.name}_2"
+
+
+def test_a_run_whose_database_is_removed_is_written_no_further(tmp_path: Path) -> None:
+    with closing(start(tmp_path / "out")) as run:
+        (run.folder / DATABASE).unlink()
+        with pytest.raises(StorageError, match="was removed"):
+            run.commit("source", Batch(done=["a"]))
+
+
+def test_a_dataset_whose_files_were_removed_is_written_again_by_the_same_words(tmp_path: Path) -> None:
+    run = build_run(tmp_path)
+    written = (run.folder / "train.jsonl").read_bytes()
+    note_thresholds(run)
+    assert is_current(run, "export")
+    (run.folder / "train.jsonl").unlink()
+    assert not is_current(run, "export")
+    workflow.run_stage(run, "export")
+    assert (run.folder / "train.jsonl").read_bytes() == written
+
+
+def note_thresholds(run: Run) -> None:
+    """What a worker notes after each stage."""
+    for name in STAGES:
+        run.note(f"thresholds of {name}", thresholds(run))
 
 
 def test_errors_of_disks_and_databases_are_part_of_the_tree(tmp_path: Path) -> None:

@@ -186,7 +186,13 @@ class Run:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing."""
+        """All or nothing. Raises StorageError where run.db was removed: SQLite itself writes on into nowhere."""
+        if not is_file(self.folder / DATABASE):
+            raise StorageError(
+                f"{self.folder / DATABASE} was removed while it was written",
+                "a run's folder that nobody else changes",
+                "the same command again, which starts anew",
+            )
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield

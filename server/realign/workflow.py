@@ -173,10 +173,10 @@ def require_passed(run: Run, name: str, prints: dict[str, str]) -> None:
         return
     before, settings = stages_of(run)[place - 1], settings_of(run)
     state = run.stage(before.name)
-    if state.status not in ("passed", "warned", "blocked") or state.fingerprint != prints[before.name]:
-        raise Blocked(
-            f"{name} can't start: {before.name} is {state.status}", "every earlier stage passed", "run `next`"
-        )
+    stale = state.fingerprint not in ("", prints[before.name])
+    if state.status not in ("passed", "warned", "blocked") or stale:
+        status = "stale: its settings, its inputs or the code changed" if stale else state.status
+        raise Blocked(f"{name} can't start: {before.name} is {status}", "every earlier stage passed", "run `next`")
     rejected = [verdict for verdict in judge_stage(run, before, settings) if verdict.tier == "REJECT"]
     if rejected:
         raise Blocked(

@@ -48,6 +48,11 @@ def write_splits(run: Run) -> dict[Split, Path]:
     return paths
 
 
+def is_written(run: Run) -> bool:
+    """Whether the file of every split is there."""
+    return all((run.folder / f"{split}.jsonl").is_file() for split in SPLITS)
+
+
 def set_aside(folder: Path) -> None:
     """Rename dataset files whose rows are being made anew: nobody should train on what no record stands behind."""
     for split in SPLITS:

@@ -50,7 +50,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """config.json. Raises ModelError when it is missing or is no JSON object."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{folder / 'config.json'} can't be read ({error})", "a model folder's config.json") from None
     if not isinstance(config, dict):
         raise ModelError(f"{folder / 'config.json'} holds no JSON object", "a model folder's config.json")

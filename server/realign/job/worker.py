@@ -119,11 +119,16 @@ def stages_to_run(run: Run, which: str) -> list[str]:
 def is_current(run: Run, name: str) -> bool:
     """True when a stage has passed with the present settings, inputs, code and thresholds: nothing is left to do.
 
+    A dataset whose files were removed since is written again from its records.
+
     Thresholds are no part of a stage's fingerprint: other ones change no record, only the gates are measured again.
     """
     from realign import workflow
+    from realign.curate.export import is_written
 
     passed = workflow.states(run)[workflow.find_stage(run, name)].status in ("passed", "warned")
+    if name == "export" and not is_written(run):
+        return False
     return passed and run.noted(f"thresholds of {name}") == thresholds(run)
 
 
