@@ -19,6 +19,7 @@ from realign.intake.start import list_sources, start_run
 from realign.job.worker import is_current, thresholds
 from realign.run import DATABASE, Batch, Run
 from realign.settings import parse_settings
+from realign.views.check import check_file
 from support import STAGES, build_run
 
 
@@ -110,6 +111,19 @@ def test_an_output_folder_that_can_not_be_made_is_said(tmp_path: Path, capsys: p
     told = json.loads(capsys.readouterr().out)
     assert told["kind"] == "StorageError"
     assert "File name too long" in told["error"]
+
+
+def test_an_output_name_with_a_nul_or_in_a_circle_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    for name in ("nul\0", "circle"):
+        with pytest.raises(UsageError, match="No folder can be at"):
+            start(tmp_path / name)
+
+
+def test_a_pipe_is_no_dataset_to_check(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.jsonl")
+    with pytest.raises(UsageError, match="pipe"):
+        check_file(tmp_path / "rows.jsonl", "dpo")
 
 
 def test_a_disk_without_room_is_said_and_keeps_no_half_made_run(tmp_path: Path) -> None:

@@ -202,7 +202,10 @@ def run_stem(names: Sequence[str]) -> str:
 
 def output_folder(name: str) -> Path:
     """The folder that runs are made in: the one named, else the current one. Raises UsageError where that can't be."""
-    parent = Path(name or ".").expanduser().resolve()
+    try:
+        parent = Path(name or ".").expanduser().resolve()
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(f"No folder can be at {name!r}: {error}", "a folder's path", "another `-o` folder") from None
     existing = next(folder for folder in (parent, *parent.parents) if folder.exists())
     if not existing.is_dir():
         raise UsageError(f"{existing} is a file", "a folder for the results", "another `-o` folder")

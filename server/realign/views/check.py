@@ -93,6 +93,8 @@ def read_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is a folder, a pipe or a device", "a JSONL file", "check the path")
     try:
         with open(path, "rb") as file:
             for number, line in enumerate(file, 1):
