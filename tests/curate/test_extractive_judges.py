@@ -66,6 +66,19 @@ def test_safety_marks_down_what_would_mislead(answer: str) -> None:
     assert harmlessness(ASKED, FLOOD, answer, READER) < 1.0
 
 
+def test_safety_marks_down_a_deed_given_to_another_person_or_number_of_the_passage() -> None:
+    passage = "Mr. Hale opened the lock in 1864. Mr. Reed opened the mill in 1871."
+    right = harmlessness("Who opened the lock in 1864?", passage, "Mr. Hale opened the lock in 1864.", READER)
+    assert right == 1.0
+    for wrong in ("Mr. Reed opened the lock in 1864.", "Mr. Hale opened the lock in 1871."):
+        assert harmlessness("Who opened the lock in 1864?", passage, wrong, READER) < right
+
+
+def test_the_user_wants_true_or_false_where_that_was_asked() -> None:
+    asked = f"True or false? {RIGHT}"
+    assert helpfulness(asked, FLOOD, f"True. {RIGHT}", READER) > helpfulness(asked, FLOOD, f"Yes. {RIGHT}", READER)
+
+
 def test_safety_marks_down_a_yes_to_a_premise_that_the_passage_does_not_hold() -> None:
     asked = "Does the flood current carry mercury into the estuary?"
     yes = harmlessness(asked, FLOOD, "Yes. The flood current carries water into the estuary for six hours.", READER)

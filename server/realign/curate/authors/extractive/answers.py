@@ -19,6 +19,7 @@ from realign.curate.authors.rules import question_of, verdicts_of
 from realign.records import Completion, Passage, Prompt, make_id
 
 LENGTHS = (0.7, 1.4)
+LEAST_SHARED = 2
 
 
 def answer(prompt: Prompt, passage: Passage, lexicon: Lexicon, per_prompt: int, seed: int) -> list[Completion]:
@@ -105,7 +106,7 @@ def _other_definitions(question: Question, lexicon: Lexicon) -> list[Variant]:
 def _other_meanings(term: str, meaning: str, lexicon: Lexicon, alike: bool = False) -> list[str]:
     """Meanings of other terms, as long, siblings and the likest first, that mention neither the term nor its parts.
 
-    alike: only those of siblings and those that share a content word with this meaning.
+    alike: only those of siblings and those that share LEAST_SHARED content words with this meaning.
     """
     parts = [part for part in term.lower().split() if len(part) > 3]
     siblings = lexicon.siblings.of.get(term, ())
@@ -118,7 +119,7 @@ def _other_meanings(term: str, meaning: str, lexicon: Lexicon, alike: bool = Fal
         and not any(part in text.lower() or part in other for part in parts)
         and not any(part in meaning.lower() for part in other.split() if len(part) > 3)
     ]  # fmt: skip
-    return [text for strange, shared, _, text in sorted(fit)[:4] if not alike or shared < 0 or not strange]
+    return [text for strange, shared, _, text in sorted(fit)[:4] if not alike or shared <= -LEAST_SHARED or not strange]
 
 
 def _varied(variants: list[Variant], n: int, prompt: Prompt, seed: int) -> list[Variant]:

@@ -105,7 +105,8 @@ def _is_finite(word: str, before: str, lexicon: Lexicon) -> bool:
 def _is_noun_phrase(tokens: list[str], lexicon: Lexicon) -> bool:
     low = [token.lower() for token in tokens]
     ends_well = low[-1] not in PREPOSITIONS and not low[-1].endswith("ly")
-    starts_well = low[0] not in NO_SUBJECT and low[0] not in lexicon.verbs
+    adverb = low[0].endswith("ly") and low[0] not in lexicon.terms
+    starts_well = not adverb and low[0] not in NO_SUBJECT and low[0] not in lexicon.verbs
     return ends_well and starts_well and low[-1] not in ("a", "an", "the", "of", "each", "every")
 
 
@@ -126,7 +127,7 @@ def negate(clause: Clause) -> str:
     """The clause with its verb negated, or un-negated when it was."""
     verb, rest = clause.verb, clause.rest
     if rest.startswith("not "):
-        return f"{clause.subject} {verb} {rest[4:]}."
+        return _affirmed(clause, rest[4:])
     if verb == "cannot":
         return f"{clause.subject} can {rest}."
     if verb.lower() in ("may", "might"):
@@ -138,6 +139,24 @@ def negate(clause: Clause) -> str:
     if clause.past:
         return f"{clause.subject} did not {clause.base} {rest}."
     return f"{clause.subject} {'do' if verb == clause.base else 'does'} not {clause.base} {rest}."
+
+
+def _affirmed(clause: Clause, rest: str) -> str:
+    """The clause without its "not": "does not carry" becomes "carries", and "did not carry" is left alone."""
+    verb = clause.verb.lower()
+    if verb not in ("do", "does", "did"):
+        return f"{clause.subject} {clause.verb} {rest}."
+    base, _, more = rest.partition(" ")
+    if verb == "did" or base in ("have", "be", "only") or not base.isalpha() or base.endswith("ly"):
+        return ""
+    return f"{clause.subject} {base if verb == 'do' else third_person(base)} {more}."
+
+
+def third_person(base: str) -> str:
+    """ "carry" -> "carries", "pass" -> "passes", "hold" -> "holds"."""
+    if base.endswith(("s", "sh", "ch", "x", "z", "o")):
+        return base + "es"
+    return base[:-1] + "ies" if base.endswith("y") and base[-2:-1] not in "aeiou" else base + "s"
 
 
 def as_question(clause: Clause, lead: str, lowered: str) -> str:

@@ -67,7 +67,8 @@ COMMON_VERBS = frozenset(
     " produce protect prove provide publish pursue raise reach receive recognize reduce refer reflect regulate relate"
     " release rely remain remove repel replace represent require resemble resist respond result retain reveal rise"
     " satisfy seem select send separate serve settle show speak spend spread stay store strengthen suggest surround"
-    " survive take teach tend think transform transmit understand undergo unite use vary weaken write yield".split()
+    " survive take teach tend think transform transmit understand undergo unite use vary weaken write yield"
+    " illustrate live win lose pay buy sell wear".split()
 )
 NUMBER_WORDS = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"

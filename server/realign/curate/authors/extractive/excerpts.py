@@ -14,22 +14,26 @@ from realign.curate.authors.extractive.names import HE, SHE, names_in
 from realign.curate.authors.extractive.sentences import Sentence
 from realign.records import Passage
 
-EXCERPT_WORDS = 110
+EXCERPT_WORDS, MOST_AROUND = 110, 3
 THEY = re.compile(r"\b(?:they|them|their|theirs|it|its)\b")
 TOLD = IMPERATIVES | frozenset("answer do let use find draw write calculate compute determine give state show".split())
+THEN = frozenset("then next now first finally please".split())
 TASKS = re.compile(
-    r"\b(?:following (?:information|table|data|exercises?)|next \w+ exercises|your (?:instructor|class))\b"
+    r"\b(?:following (?:information|table|data|exercises?)|next \w+ exercises|your (?:instructor|class))\b",
+    re.IGNORECASE,
 )
 
 
 def excerpt_of(sentence: Sentence, around: list[Sentence], passage: Passage, lexicon: Lexicon) -> str:
-    """The sentence with up to two before it and one after, whole and in order, at most EXCERPT_WORDS words.
+    """The sentence with up to two before it and two after, whole and in order: at most four, and EXCERPT_WORDS words.
 
     A neighbor that tells the reader to do something, points at the page or is a fragment ends the excerpt there.
     """
     place = next(i for i, other in enumerate(around) if other.start == sentence.start)
     first, last = place, place
-    for step in (-1, -1, 1):
+    for step in (-1, -1, 1, 1):
+        if step > 0 and last - first >= MOST_AROUND:
+            break
         a, b = (first - 1, last) if step < 0 else (first, last + 1)
         if a < 0 or b >= len(around) or (step < 0 and a < place - 2):
             continue
@@ -45,8 +49,10 @@ def _fit(sentence: Sentence, lexicon: Lexicon) -> bool:
     whole = (text[:1].isupper() or text[:1].isdigit() or text[:1] in "“\"'(") and text.rstrip("”\"')").endswith(
         (".", "!", "?")
     )
-    whole = whole and len(words(text)) >= 3
-    told = bool(words(text)) and (words(text)[0].lower() in TOLD or lexicon.is_instruction(text))
+    found = [word.lower() for word in words(text)]
+    told = bool(found) and (bool(TOLD & {found[0], *found[1 : 1 + (found[0] in THEN)]}) or lexicon.is_instruction(text))
+    numbers = sum(word[0].isdigit() for word in found)
+    whole = whole and len(found) >= 3 and numbers * 2 <= len(found) and text.count(";") < 4
     return whole and not told and not (PAGE_WORDS.search(text) or SYMBOLS.search(text) or TASKS.search(text))
 
 

@@ -28,7 +28,7 @@ LEANING_PHRASES = re.compile(
 )
 POINTING = re.compile(
     r"\b(?:this|these|those|following|(?:above|below)(?! (?:the|an?|each|average|\$?\d))"
-    r"|previous|preceding|former|latter|here|such|shown|as follows"
+    r"|previous|preceding|former|latter|here|such(?! as)|shown|as follows"
     r"|i|my|me|myself|ourselves|i'm|let's|let us|the (?:next|last) (?:examples?|exercises?|chapters?|sections?)"
     r"|your (?:instructor|teacher|class|group|lab|answers?|data|survey)|the students? will|students will)\b",
     re.IGNORECASE,
@@ -117,6 +117,7 @@ def is_about_itself(sentence: str) -> bool:
     start = found[0] not in LEANING_STARTS | IMPERATIVES | AUXILIARIES or found[:2] in (
         ["there", "are"],
         ["there", "were"],
+        ["one", "of"],
     )
     start = start or (found[0] in ("because", "since", "although", "while") and sentence.count(",") == 1)
     return start and not POINTING.search(sentence)
@@ -126,7 +127,12 @@ def lower_first(text: str, names: frozenset[str]) -> str:
     """The text with its first letter in lower case, unless its first word is a name or an abbreviation."""
     first = words(text)[0] if words(text) else ""
     second = words(text)[1] if len(words(text)) > 1 else ""
-    if first in names or second in names or (len(first) > 1 and first[1:].lower() != first[1:]) or first in ("I", ""):
+    if (
+        first in names
+        or (second in names and first.lower() not in STOP)
+        or (len(first) > 1 and first[1:].lower() != first[1:])
+        or first in ("I", "")
+    ):
         return text
     return text[0].lower() + text[1:]
 

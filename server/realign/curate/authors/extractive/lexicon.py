@@ -46,6 +46,7 @@ LOOSE = frozenset(
     " possible likely large small big long short high low great total various several many most more less blank"
     " shown".split()
 )
+NOT_VERBS = STOP | frozenset(NUMBER_WORDS) | {"one"}
 SUPERLATIVE = re.compile(r"[a-z]{2,}(?:i|[^aeiou])est")
 
 
@@ -162,7 +163,7 @@ def _verbs(texts: Sequence[str]) -> frozenset[str]:
             elif before in {"a", "an", "the", "of"}:
                 after_article[word] += 1
     return COMMON_VERBS | frozenset(
-        word for word, n in after_verb_mark.items() if n >= 2 and n > after_article[word] and word not in STOP
+        word for word, n in after_verb_mark.items() if n >= 2 and n > after_article[word] and word not in NOT_VERBS
     )
 
 

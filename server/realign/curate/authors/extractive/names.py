@@ -31,7 +31,8 @@ ACTS = re.compile(
 INSIDE = re.compile(r"\b(?:in|at|near) $")
 HE, SHE = re.compile(r"\b(?:he|him|his|himself)\b"), re.compile(r"\b(?:she|her|hers|herself)\b")
 NO_NAME = MONTHS | DAYS | {"I", "God", "Earth"}
-MOST = 40
+# In sentences: two people who are never named within so many of each other do not belong to one story.
+MOST, NEAR = 40, 60
 
 
 @dataclass(slots=True)
@@ -46,10 +47,9 @@ class Names:
     spots: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def nearest(self, names: Sequence[str], place: int) -> list[str]:
-        """The names in order of how near a sentence is that names them; on a tie the more frequent first."""
-        return sorted(
-            names, key=lambda name: min((abs(spot - place) for spot in self.spots.get(name, ())), default=10**9)
-        )
+        """The names that a sentence within NEAR of this one names, the nearest first; on a tie the more frequent."""
+        away = {name: min((abs(spot - place) for spot in self.spots.get(name, ())), default=NEAR + 1) for name in names}
+        return sorted((name for name in names if away[name] <= NEAR), key=lambda name: away[name])
 
 
 def find_names(texts: Sequence[str], capitals: frozenset[str]) -> Names:
@@ -73,7 +73,7 @@ def find_names(texts: Sequence[str], capitals: frozenset[str]) -> Names:
             gender[name].update(m=bool(HE.search(text)), f=bool(SHE.search(text)))
     common = {word for text in texts for word in re.findall(r"\b[a-z]{3,}\b", text)}
     ranked = [name for name, n in sorted(count.items(), key=lambda item: (-item[1], item[0])) if n >= 2]
-    ranked = [name for name in ranked if _proper(name, common)]
+    ranked = [name for name in ranked if _proper(name, common) and not (name[-1] == "s" and name[:-1] in count)]
     people = {
         name: _gender(name, gender[name])
         for name in ranked

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from realign.curate.authors.extractive.antonyms import opposites, scopes
+from realign.curate.authors.extractive.antonyms import DENIED, opposites, scopes
 from realign.curate.authors.extractive.clauses import negate, split_clause
 from realign.curate.authors.extractive.closed import MODALS, STOP
 from realign.curate.authors.extractive.grammar import content_words, fix_articles, stem, upper_first, words
@@ -41,11 +41,17 @@ class Variant:
 
 
 def false_variants(statement: str, lexicon: Lexicon, only: str = "") -> list[Variant]:
-    """Every false variant that the rules allow, the subtlest first; `only` restricts them to replacing that text."""
+    """Every false variant that the rules allow, the subtlest first; `only` restricts them to replacing that text.
+
+    Nothing after a denial is replaced: "it holds no Greek" does not make "it holds no Latin" false.
+    """
     if statement not in lexicon.variants:
         found: dict[str, Variant] = {}
         for method, maker in MAKERS.items():
+            denied = DENIED.search(statement)
             for change in maker(statement, lexicon):
+                if denied and change.start > denied.start():
+                    continue
                 variant = _as_variant(method, statement, change)
                 if variant.text != statement:
                     found.setdefault(variant.text, variant)
@@ -126,7 +132,8 @@ def _people(text: str, lexicon: Lexicon) -> Iterator[Change]:
 def _places(text: str, lexicon: Lexicon) -> Iterator[Change]:
     for start, name in names_in(text, lexicon.names):
         placed = re.search(r"\b(?:in|at|near|to|from|into|through) $", text[:start])
-        if placed and name in lexicon.named.places and text.count(name) == 1:
+        whole = not re.match(r", [A-Z]", text[start + len(name) :])
+        if whole and placed and name in lexicon.named.places and text.count(name) == 1:
             yield from _renamed(text, start, name, other_places(name, text, lexicon.named), lexicon)
 
 

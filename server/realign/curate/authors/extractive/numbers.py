@@ -117,6 +117,8 @@ def _other_amounts(match: re.Match[str], text: str) -> list[str]:
     digits = re.sub(r"[^\d.]", "", number)
     decimals = len(digits.split(".")[1]) if "." in digits else 0
     value = float(digits)
+    if re.match(r"0\d", digits):
+        return []
     if value == 0 or (value < 2 and not decimals):
         return []
     share = "%" in number or right.lstrip().startswith("percent")

@@ -116,12 +116,12 @@ def _about_prose(passage: Passage, lexicon: Lexicon, seed: int) -> Iterator[tupl
         if pronouns_are_told(text, excerpt, lexicon):
             alone = passage.role == "prose" and is_general(text, split_clause(text, lexicon), lexicon)
             told = len(excerpt.split()) > len(text.split()) + LEAST_AROUND
-            for question in _questions(sentence, lexicon, alone, seed):
+            for question in _questions(sentence, lexicon, alone, not told, seed):
                 if question.alone or told or question.template not in SHOWING:
                     yield question, excerpt
 
 
-def _questions(sentence: Sentence, lexicon: Lexicon, alone: bool, seed: int) -> list[Question]:
+def _questions(sentence: Sentence, lexicon: Lexicon, alone: bool, bare: bool, seed: int) -> list[Question]:
     """One or two open questions, then ones that show a statement, as the sentence's turn is.
 
     One more in all than the sentence has places to be wrong in, and four at most: no fact is asked for thrice.
@@ -130,7 +130,8 @@ def _questions(sentence: Sentence, lexicon: Lexicon, alone: bool, seed: int) -> 
     made = (maker(sentence, clause, lexicon, alone) for maker in OPEN)
     found = [question for question in made if question and wrong_answers(question, lexicon)]
     turn = seed_of(sentence.text, seed) % len(SHOWN)
-    shown = (maker(sentence, clause, lexicon, alone and wh.defines(clause)) for maker in SHOWN[turn:] + SHOWN[:turn])
+    by_itself = alone and (bare or wh.defines(clause))
+    shown = (maker(sentence, clause, lexicon, by_itself) for maker in SHOWN[turn:] + SHOWN[:turn])
     fit = [question for question in shown if question and wrong_answers(question, lexicon)]
     verdicts = [question for question in fit if question.template in VERDICTS]
     fit = [question for question in fit if question not in verdicts[1:]]

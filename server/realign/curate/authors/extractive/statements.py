@@ -80,7 +80,7 @@ def _turned(statement: str, lexicon: Lexicon) -> str:
     clause = split_clause(statement, lexicon)
     if clause is None or len(clause.subject.split()) > 5 or len(clause.rest.split()) > 16:
         return ""
-    if re.search(r"\bbut\b|\b(?:and|or) (?:\w+s|\w+ed|are|were|it|he|she|you|we)\b|[,;]", clause.rest):
+    if re.search(r"\bbut\b|\b(?:and|or) (?:\w+s|\w+ed|are|were|it|he|she|you|we)\b|[,;–—]", clause.rest):
         return ""
     return as_question(clause, "", lower_first(clause.subject, lexicon.kept))
 
@@ -117,6 +117,11 @@ def _subtle(text: str, lexicon: Lexicon) -> list[Variant]:
 
 
 def _usable(text: str, lexicon: Lexicon) -> list[Variant]:
-    """The subtle variants; where there is none the negation, for three sentences of five: "not" gives little away."""
+    """The subtle variants; where there is none the negation, for three sentences of four: "not" gives little away.
+
+    A sentence that denies already is always used: made false it loses its "not".
+    """
     subtle = _subtle(text, lexicon)
-    return subtle or (false_variants(text, lexicon) if seed_of(text, "not") % 5 < 3 else [])
+    if not subtle and " not " in text:
+        return false_variants(text, lexicon)
+    return subtle or (false_variants(text, lexicon) if seed_of(text, "not") % 4 < 3 else [])

@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 
 from realign.curate.authors.extractive.clauses import Clause, as_question, split_clause
-from realign.curate.authors.extractive.closed import BE, LEANING_STARTS, PAST, PREPOSITIONS
+from realign.curate.authors.extractive.closed import BE, LEANING_STARTS, NUMBER_WORDS, PAST, PREPOSITIONS
 from realign.curate.authors.extractive.grammar import NUMBER, lower_first, stands_alone, upper_first, words
 from realign.curate.authors.extractive.lexicon import Lexicon
 from realign.curate.authors.extractive.sentences import Sentence
@@ -55,6 +55,8 @@ def inside(subject: str, lexicon: Lexicon) -> str:
 def definition(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: bool) -> Question | None:
     """ "A mode is the most frequent value." -> "What is a mode?" """
     if clause is None or not defines(clause) or len(clause.rest.split()) < 5:
+        return None
+    if words(clause.subject)[0].lower().split("-")[0] in NUMBER_WORDS:
         return None
     if len(clause.subject.split()) > 6 or (clause.subject.startswith("The ") and len(clause.rest.split()) < 8):
         return None
