@@ -8,7 +8,7 @@ from realign.curate.authors.extractive import Lexicon, answer, ask, build_lexico
 from realign.curate.authors.extractive.antonyms import opposites, scopes
 from realign.curate.authors.extractive.clauses import split_clause
 from realign.curate.authors.extractive.excerpts import excerpt_of, pronouns_are_told
-from realign.curate.authors.extractive.grammar import is_about_itself, is_plain_statement
+from realign.curate.authors.extractive.grammar import NUMBER, is_about_itself, is_plain_statement
 from realign.curate.authors.extractive.names import find_names, other_people
 from realign.curate.authors.extractive.negatives import false_variants
 from realign.curate.authors.extractive.numbers import other_numbers
@@ -96,10 +96,24 @@ def test_a_bound_is_changed_only_in_the_direction_that_makes_it_false(text: str,
         "They were held for a week or three weeks.",
         "Two swimmers, Angie and Beth, met at the pool.",
         "It counts five and seven as odd.",
+        "A box has two balls, one white and one red.",
     ],
 )
 def test_numbers_that_name_or_were_told_before_are_left_alone(text: str) -> None:
     assert news(text) == []
+
+
+def test_a_range_is_never_turned_round() -> None:
+    text = "The tides lose between 30 and 40 units of energy."
+    for change in other_numbers(text):
+        low, high = (int(n) for n in NUMBER.findall(text[: change.start] + change.new + text[change.end :]))
+        assert low < high
+
+
+def test_a_name_after_to_is_no_verb() -> None:
+    lexicon = lexicon_of("They wrote to Rand. They spoke to Rand. The first reviews Rand received were short ones.")
+    assert "rand" not in lexicon.verbs
+    assert split_clause("The first reviews Rand received were short ones.", lexicon) is None
 
 
 def test_what_follows_a_denial_is_not_replaced_because_that_may_be_true_as_well() -> None:

@@ -5,6 +5,7 @@ split_clause("A dot plot consists of a number line.", lexicon) -> Clause("A dot 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from realign.curate.authors.extractive.closed import (
@@ -64,17 +65,26 @@ def split_clause(sentence: str, lexicon: Lexicon) -> Clause | None:
     tokens = sentence.rstrip(".").split(" ")
     for place, token in enumerate(tokens[: LONGEST_SUBJECT + 1]):
         low = token.lower()
-        if place and (low in AUXILIARIES or _is_finite(low, tokens[place - 1], lexicon)):
+        if place and token.islower() and (low in AUXILIARIES or _is_finite(low, tokens[place - 1], lexicon)):
             subject, rest = tokens[:place], " ".join(tokens[place + 1 :])
             if not rest or not _is_noun_phrase(subject, lexicon):
                 return None
             past = "" if low in AUXILIARIES else past_base(low, tokens[place - 1], lexicon)
+            if past and _is_relative(subject, low, rest):
+                return None
             base = "" if low in AUXILIARIES else past or base_form(low, lexicon.verbs) or low
             clause = Clause(" ".join(subject), token, base, rest, bool(past))
             return clause if _agrees(clause) else None
         if not token[-1:].isalnum() or low in BREAKS_SUBJECT:
             return None
     return None
+
+
+def _is_relative(subject: list[str], verb: str, rest: str) -> bool:
+    """True when a past tense may belong to a clause inside the subject: "the reviews Rand received were short"."""
+    if all(token[0].isupper() for token in subject):
+        return False
+    return verb not in PAST_ONLY or re.search(r"\b(?:is|are|was|were|has|had|have)\b", rest) is not None
 
 
 def past_base(word: str, before: str, lexicon: Lexicon) -> str:

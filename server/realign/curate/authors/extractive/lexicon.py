@@ -156,8 +156,10 @@ def _verbs(texts: Sequence[str]) -> frozenset[str]:
     after_article: Counter[str] = Counter()
     marks = (MODALS | {"to", "don't", "doesn't"}) - BE
     for text in texts:
-        found = [word.lower() for word in words(text)]
-        for before, word in pairwise(found):
+        for before, word in pairwise(words(text)):
+            before = before.lower()
+            if not word.islower():
+                continue
             if before in marks:
                 after_verb_mark[word] += 1
             elif before in {"a", "an", "the", "of"}:

@@ -37,6 +37,7 @@ LABELS = frozenset(
 TOLD = frozenset("the these those other first last next all his her their my our its any every another same".split())
 FIXED = frozenset("other others or hundred thousand more such of".split())
 _COUNTS = "|".join(NUMBER_WORDS) + r"|\d"
+RANGE = r"\b(?:between|from) (?:about )?$"
 GROW, SHRINK, ROUGH = (1.4, 1.8, 2.5), (0.75, 0.6, 0.4), (0.5, 1.6, 2.0, 0.4)
 
 
@@ -127,9 +128,19 @@ def _other_amounts(match: re.Match[str], text: str) -> list[str]:
     for new in _amounts(value, decimals, left, right, number + text):
         if new <= 0 or new == value or (share and value <= 100 < new) or (chance and new >= 1):
             continue
+        if not _in_order(new, left, right):
+            continue
         shown = f"{new:,.{decimals}f}" if "," in number else f"{new:.{decimals}f}"
         found.append(re.sub(r"\d+(?:,\d{3})*(?:\.\d+)?", shown, number, count=1))
     return list(dict.fromkeys(found))
+
+
+def _in_order(new: float, left: str, right: str) -> bool:
+    """False for a range turned round: "between 6 and 4"."""
+    start = re.search(rf"\b(?:between|from) (?:about )?({NUMBER.pattern}) (?:and|to) (?:about )?$", left)
+    end = re.match(rf" (?:and|to) (?:about )?({NUMBER.pattern})", right) if re.search(RANGE, left) else None
+    low, high = (float(re.sub(r"[^\d.]", "", m[1])) if m else None for m in (start, end))
+    return (low is None or new > low) and (high is None or new < high)
 
 
 def _amounts(value: float, decimals: int, left: str, right: str, key: str) -> list[float]:
@@ -167,7 +178,7 @@ def _spelled(text: str) -> Iterator[Change]:
         before, after = _word_before(text, match.start()).lower(), _word_after(text, match.end()).lower()
         listed = re.search(r"\b(?:or|and|to|by) $", text[: match.start()]) and before not in ("to", "by")
         pair = re.match(rf",? (?:and|or) (?:{_COUNTS})\b", text[match.end() :])
-        named = re.match(r" [a-z]+s,? [A-Z]", text[match.end() :])
+        named = re.match(rf" [a-z]+s(?:,? [A-Z]|, (?:one|{_COUNTS})\b)", text[match.end() :])
         if before in TOLD | LABELS or after in FIXED or listed or pair or named or not after:
             continue
         place = NUMBER_WORDS.index(word)
