@@ -24,8 +24,8 @@ ANTONYMS = (
     "discrete/continuous", "closer/farther", "dry/wet", "rough/smooth", "always/never", "often/rarely",
     "usually/rarely", "frequently/seldom", "quickly/slowly", "gradually/suddenly", "attract/repel",
     "attracts/repels", "absorbs/releases", "expands/contracts", "strengthens/weakens", "raises/lowers",
-    "qualitative/quantitative", "dependent/independent", "more/fewer", "most/fewest", "oldest/youngest",
-    "older/younger", "easiest/hardest", "dark/bright", "advantages/disadvantages",
+    "qualitative/quantitative", "dependent/independent", "more/fewer", "most/fewest",
+    "older/younger", "easiest/hardest", "advantages/disadvantages",
 )  # fmt: skip
 OPPOSITE: dict[str, str] = {}
 for _pair in ANTONYMS:

@@ -21,7 +21,7 @@ from realign.curate.authors.extractive.grammar import is_plural, words
 from realign.curate.authors.extractive.lexicon import Lexicon, base_form
 
 INSIDE_SUBJECT = frozenset("of in for between the a an".split())
-BREAKS_SUBJECT = CONJUNCTIONS | frozenset("that which who whom whose where whether how what to not than".split())
+BREAKS_SUBJECT = CONJUNCTIONS | frozenset("that which who whom whose where whether how what way to not than".split())
 NO_SUBJECT = (
     PREPOSITIONS
     | CONJUNCTIONS
