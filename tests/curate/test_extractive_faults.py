@@ -9,7 +9,7 @@ from realign.curate.authors.extractive.antonyms import opposites, scopes
 from realign.curate.authors.extractive.clauses import split_clause
 from realign.curate.authors.extractive.excerpts import excerpt_of, pronouns_are_told
 from realign.curate.authors.extractive.grammar import NUMBER, is_about_itself, is_plain_statement
-from realign.curate.authors.extractive.names import find_names, other_people
+from realign.curate.authors.extractive.names import Names, find_names, other_people
 from realign.curate.authors.extractive.negatives import false_variants
 from realign.curate.authors.extractive.numbers import other_numbers
 from realign.curate.authors.extractive.sentences import sentences_of
@@ -186,6 +186,12 @@ def test_people_of_two_stories_in_one_file_are_not_taken_for_each_other() -> Non
     lexicon = lexicon_of(f"{told.format('Achilles')} {between}", told.format("Lincoln"))
     assert set(lexicon.named.people) == {"Achilles", "Lincoln"}
     assert not any(v.method == "person" for v in false_variants("They say that Achilles wrote it.", lexicon))
+
+
+def test_someone_of_unknown_gender_is_not_replaced_beside_he_or_she() -> None:
+    named = Names({"Elizabeth": "", "Wickham": ""})
+    assert other_people("Elizabeth", "Elizabeth hesitated, but her knees trembled.", named) == []
+    assert other_people("Elizabeth", "Elizabeth hesitated.", named) == ["Wickham"]
 
 
 def test_headings_and_doubled_words_are_no_names() -> None:

@@ -134,6 +134,9 @@ def other_people(name: str, text: str, names: Names) -> list[str]:
     """People who could stand in the place of `name` in a sentence: of one gender and form, and not in the sentence."""
     parts = {part[:3].lower() for part in re.findall(r"[A-Z][a-zà-ÿ]{2,}", name)} - {"mrs", "mis"}
     gender, titled = names.people.get(name, ""), _titled(name)
+    # Its "he" or "she" may be the name itself, and would not fit whoever takes its place.
+    if not gender and (HE.search(text) or SHE.search(text)):
+        return []
     return [
         other
         for other, sex in names.people.items()
