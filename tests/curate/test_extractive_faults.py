@@ -318,3 +318,14 @@ def test_a_word_far_rarer_in_the_document_than_the_one_it_replaces_is_not_put_in
     lexicon = lexicon_of(common + "The water is often clear in the bay.")
     methods = [variant.new for variant in false_variants("The water is often clear in the bay.", lexicon)]
     assert "rarely" not in methods
+
+
+def test_a_noun_that_looks_like_a_modal_is_not_taken_for_the_verb() -> None:
+    lexicon = build_lexicon(*make_document())
+    assert split_clause("The amount of beverage in a 16-ounce can may vary because people differ.", lexicon) is None
+
+
+def test_that_there_are_some_does_not_make_it_false_that_there_are_others() -> None:
+    lexicon = build_lexicon(*make_document())
+    methods = {variant.method for variant in false_variants("There are many continuous distributions.", lexicon)}
+    assert "antonym" not in methods and "term" not in methods

@@ -69,6 +69,8 @@ def split_clause(sentence: str, lexicon: Lexicon) -> Clause | None:
             subject, rest = tokens[:place], " ".join(tokens[place + 1 :])
             if not rest or not _is_noun_phrase(subject, lexicon):
                 return None
+            if low in MODALS and rest.split(" ")[0] in MODALS | BE:  # "a 16-ounce can may vary": the can is a thing
+                return None
             past = "" if low in AUXILIARIES else past_base(low, tokens[place - 1], lexicon)
             if past and _is_relative(subject, low, rest):
                 return None

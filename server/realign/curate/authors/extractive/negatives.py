@@ -21,6 +21,7 @@ from realign.curate.authors.extractive.names import names_in, other_people, othe
 from realign.curate.authors.extractive.numbers import Change, other_numbers
 from realign.records import make_id
 
+THERE_IS = re.compile(r"There (?:is|are|was|were)\b")
 ARTICLES = frozenset(("a", "an", "the"))
 # A word this many times rarer than the one that it replaces is a sign of the wrong answer.
 RARE = 6
@@ -43,11 +44,14 @@ class Variant:
 def false_variants(statement: str, lexicon: Lexicon, only: str = "") -> list[Variant]:
     """Every false variant that the rules allow, the subtlest first; `only` restricts them to replacing that text.
 
-    Nothing after a denial is replaced: "it holds no Greek" does not make "it holds no Latin" false.
+    Nothing after a denial is replaced: "it holds no Greek" does not make "it holds no Latin" false. And that there are
+    continuous distributions does not make it false that there are discrete ones: there, only numbers are replaced.
     """
     if statement not in lexicon.variants:
         found: dict[str, Variant] = {}
         for method, maker in MAKERS.items():
+            if method != "number" and THERE_IS.match(statement):
+                continue
             denied = DENIED.search(statement)
             for change in maker(statement, lexicon):
                 if denied and change.start > denied.start():
