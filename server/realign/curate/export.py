@@ -97,7 +97,7 @@ def scores(pair: Pair, scored: ScoredRow) -> dict[str, Any]:
         for judge, (straight, swapped) in scored.judges.items()
     }
     return {
-        "chosen": pair.chosen_score, "rejected": pair.rejected_score, "gap": round(pair.gap, 6),
+        "chosen": round(pair.chosen_score, 6), "rejected": round(pair.rejected_score, 6), "gap": round(pair.gap, 6),
         "agreement": pair.agreement, "judges": judges,
     }  # fmt: skip
 
