@@ -269,3 +269,15 @@ def test_a_torn_line_in_the_list_of_runs_harms_no_other(tmp_path: Path) -> None:
         path.write_text('{"folder": 3}\n{"fold\n[]\n' + path.read_text())
         remember(run.folder)
         assert known_runs() == [run.folder]
+
+
+@pytest.mark.parametrize("setting", ["source.author", "candidates.author", "judge.judge"])
+def test_an_author_or_judge_named_by_a_setting_is_checked_before_any_work(tmp_path: Path, setting: str) -> None:
+    section, role = setting.split(".")
+    (tmp_path / "a.md").write_text("# A\n\nA tide is a rise and fall of the sea.\n", encoding="utf-8")
+    asked = Request(
+        (str(tmp_path / "a.md"),), settings={section: {role: "no/such/model"}}, output=str(tmp_path / "out")
+    )
+    with pytest.raises(ModelError, match=f"The {role} no/such/model is not on this disk"):
+        start_run(asked)
+    assert not (tmp_path / "out").exists()

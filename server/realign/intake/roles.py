@@ -45,7 +45,13 @@ def settle(request: Request) -> Settings:
         "model": str(model or request.model),
         "source": {"author": author}, "candidates": {"author": author}, "judge": {"judge": judge},
     }  # fmt: skip
-    return with_evaluation_files(parse_settings(merge(chosen, request.settings)))
+    return with_evaluation_files(parse_settings(with_usable_roles(merge(chosen, request.settings))))
+
+
+def with_usable_roles(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings with every author and judge in full, those named by a setting included. Raises ModelError."""
+    roles = (("source", "author"), ("candidates", "author"), ("judge", "judge"))
+    return merge(values, {section: {role: usable(str(values[section][role]), role)} for section, role in roles})
 
 
 def with_evaluation_files(settings: Settings) -> Settings:
