@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from realign import workflow
 from realign.curate.judges import Case
-from realign.curate.judges.model import PERSONAS, judge_pairs, judge_templates
+from realign.curate.judges.model import PERSONAS, judge_pairs
 from realign.engine import Answer, Engine, Question, Rating, Request, open_engine
+from realign.engine.prompts import load_template
 from realign.engine.tiny import make_tiny_model
 from realign.records import Completion, Passage, Prompt, decode, encode, make_id
 from realign.settings import Judge
@@ -125,7 +127,11 @@ def test_an_answer_that_asks_for_a_good_rating_stays_inside_its_fence() -> None:
 
 
 def test_the_templates_are_part_of_the_fingerprint() -> None:
-    assert len(set(judge_templates().split())) == 6
+    names = ("judge_shared", "judge_rating", "judge_json", *(f"judge_{persona}" for persona in PERSONAS))
+    assert len({load_template(name).tag for name in names}) == 6
+    assert all(
+        "templates" in stage.code for stage in workflow.CURATE_DPO if stage.name in ("source", "candidates", "judge")
+    )
 
 
 def test_a_real_model_judges_the_same_in_any_company(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from realign.errors import DamagedSource
 
-LARGEST = 200 << 20
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 

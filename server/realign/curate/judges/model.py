@@ -32,12 +32,6 @@ def judge_pairs(engine: Engine, cases: Sequence[Case], settings: Judge) -> tuple
     return _by_json(engine, cases, settings)
 
 
-def judge_templates() -> str:
-    """Tags of all texts the judges are given; part of a stage's fingerprint."""
-    names = ("judge_shared", "judge_rating", "judge_json", *(f"judge_{persona}" for persona in PERSONAS))
-    return " ".join(load_template(name).tag for name in names)
-
-
 def _shared(case: Case, swapped: bool) -> str:
     """What all judges read: answers in their order, or swapped."""
     shown = (case.second, case.first) if swapped else (case.first, case.second)
