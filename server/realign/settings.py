@@ -123,6 +123,14 @@ class Cost(Section):
     watts: float | None = Field(None, description="None uses the machine profile's figure")
 
 
+class Hardware(Section):
+    """Where stages run. No setting of it is part of a fingerprint: the same records come out anywhere."""
+
+    hosts: str = Field("", description="a JSON host file: its machines share the batches; empty for this machine alone")
+    sharded: bool = Field(False, description="one model spread over all hosts, for a model that none of them holds")
+    fast_synch: bool = Field(True, description="false turns MLX_METAL_FAST_SYNCH off, where it hangs the GPU")
+
+
 class Settings(Section):
     """All sections of a run."""
 
@@ -134,6 +142,7 @@ class Settings(Section):
     filter: Filter = Filter()
     export: Export = Export()
     gates: Gates = Gates()
+    hardware: Hardware = Hardware()
     cost: Cost = Cost()
 
 

@@ -1,0 +1,1 @@
+"""The command's subcommands, one thin function each, by what they do."""

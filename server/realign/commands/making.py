@@ -1,0 +1,83 @@
+"""The subcommands that make something: curate."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realign.commands.words import Add, say_json
+from realign.errors import UsageError
+from realign.job.process import carry_on
+
+if TYPE_CHECKING:
+    from realign.report.summary import Summary
+
+CODE_OF_STATUS = {"passed": 0, "warned": 0, "blocked": 3, "cancelled": 130}
+
+
+def add_to(add: Add) -> None:
+    """Add them to the command."""
+    add_curate(add("curate", curate, "make a gated dataset from documents; the same words resume it"))
+
+
+def add_curate(command: argparse.ArgumentParser) -> None:
+    """The words of `curate`."""
+    command.add_argument("source", nargs="+", metavar="SOURCE", help="documents, or folders of them")
+    command.add_argument("--type", default="", help="data type: dpo")
+    command.add_argument("--model", default="", help="the model the data is for: a folder or a name")
+    command.add_argument("--author", default="", help="who writes: extractive, a model folder, http://HOST:PORT/v1")
+    command.add_argument("--judge", default="", help="who judges: the same choices")
+    command.add_argument("-o", "--output", default="", metavar="DIR", help="folder for the run's folder (.)")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="filter.duplicate_jaccard=0.9"
+    )
+    command.add_argument("--stage", default="all", help="a stage, next, or all (all)")
+    command.add_argument("--download", action="store_true", help="fetch a named model that is not on this disk")
+    command.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def curate(words: argparse.Namespace) -> int:
+    """Documents become a gated dataset."""
+    from dataclasses import asdict
+
+    from realign.intake.request import Request
+    from realign.intake.roles import overrides
+    from realign.intake.start import start_run, wanted_stage
+    from realign.report.summary import as_text, summarize
+    from realign.views.terminal import showing
+
+    request = Request(
+        tuple(words.source), words.type or guess_type(words), words.model, words.author, words.judge,
+        overrides(words.set), words.output, words.download,
+    )  # fmt: skip
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with closing(start_run(request)) as run:
+        stage = wanted_stage(run, words.stage)
+        print(f"realign: working in {run.folder}", file=sys.stderr)
+        with showing(words.quiet) as show:
+            carry_on(run.folder, stage, show)
+        summary = summarize(run)
+    say_json(asdict(summary)) if words.json else print(as_text(summary))
+    return code_of(summary, stage)
+
+
+def guess_type(words: argparse.Namespace) -> str:
+    """The data type that the words themselves say; asks, with the candidates, where they don't."""
+    from realign.intake.detect import detect, detect_file
+
+    rows = [Path(name) for name in words.source if name.lower().endswith((".jsonl", ".ndjson"))]
+    found = detect_file(rows[0]) if rows else detect(" ".join(words.source))
+    if found.data_type:
+        return found.data_type
+    raise UsageError("No data type was named", ", ".join(found.candidates), "--type dpo")
+
+
+def code_of(summary: Summary, stage: str) -> int:
+    """The exit code of a run, or of the one stage that was asked for."""
+    states = {state.name: state.status for state in summary.stages}
+    status = summary.status if stage == "all" else states.get(stage, "passed")
+    return CODE_OF_STATUS.get(status, 1)
