@@ -10,6 +10,7 @@
     |- ModelError               a model or endpoint that can't be used   (exit 1)
     |- EmptyInput               a metric or stage was given nothing to work on
     |- StageFailed              a stage's worker ended without finishing (exit 1)
+    |  `- PeersLost           another machine of a launch is gone
     |- Blocked                  a gate says REJECT                       (exit 3)
     |- Busy                     another process is writing this run      (exit 1)
     |- StorageError             a disk, folder or run.db that fails      (exit 1)
@@ -68,6 +69,10 @@ class EmptyInput(RealignError):
 
 class StageFailed(RealignError):
     """A stage's worker ended without finishing."""
+
+
+class PeersLost(StageFailed):
+    """Another machine of a launch died, froze or can't be reached. The others go on with its share."""
 
 
 class Blocked(RealignError):

@@ -23,7 +23,7 @@ from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
 from realign.run import Batch, Run, StageState
 from realign.settings import Settings, parse_settings
-from realign.work import Work
+from realign.work import Share, Work
 
 PACKAGE = Path(__file__).parent
 STATUS_OF_TIER = {"HIGH": "passed", "MEDIUM": "warned", "REJECT": "blocked"}
@@ -134,8 +134,10 @@ def code_hash(places: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def run_stage(run: Run, name: str, stopping: Callable[[], bool] = lambda: False) -> list[Verdict]:
-    """Run one stage to its end, in this process, and measure its gates.
+def run_stage(
+    run: Run, name: str, stopping: Callable[[], bool] = lambda: False, share: Share | None = None
+) -> list[Verdict]:
+    """Run one stage to its end and measure its gates. share: how its items are divided among machines (work.py).
 
     The caller holds `run.writing`. Raises Blocked when the stage before has not passed, Interrupted when stopped.
     """
@@ -147,7 +149,7 @@ def run_stage(run: Run, name: str, stopping: Callable[[], bool] = lambda: False)
     if exported and not run.done("export"):
         export.set_aside(run.folder)
     try:
-        for batch in stage.act(Work(run, settings, name, stopping)):
+        for batch in stage.act(Work(run, settings, name, stopping, share)):
             run.commit(name, batch)
             if stopping():
                 raise Interrupted(f"{name} was stopped", fix="the same command goes on where it stopped")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from realign.curate.authors import author_identity, extractive
 from realign.records import Completion, Dropped, Passage, Prompt, make_id
 from realign.run import Batch, Run
-from realign.settings import Settings
+from realign.settings import Candidates, Settings
 from realign.work import Work
 
 Asked = tuple[Prompt, Passage]
@@ -28,13 +28,21 @@ def complete_prompts(work: Work) -> Iterator[Batch]:
     run, seen = work.run, work.run.done(work.stage)
     passages = {passage.id: passage for passage in run.records("passage")}
     asked = [(prompt, passages[prompt.parent]) for prompt in run.records("prompt")]
-    author, size = _author(work)
-    for start in range(0, len(asked), size):
-        some = [pair for pair in asked[start : start + size] if pair[0].id not in seen]
-        work.progress(None, len(asked), "answering prompts")
-        if some:
-            yield _completed(some, *author(some))
-    work.progress(None, len(asked), "every prompt answered")
+    pending = [pair for pair in asked if pair[0].id not in seen]
+    size, grain = _sizes(work.settings.candidates)
+
+    def prepare() -> Callable[[Sequence[Asked]], Batch]:
+        author = _author(work)
+        return lambda some: _completed(some, *author(some))
+
+    yield from work.each(pending, size, grain, prepare, "answering prompts", len(asked))
+
+
+def _sizes(settings: Candidates) -> tuple[int, int]:
+    """Prompts of a batch, and the fewest that keep the author busy: a model's batch counts completions."""
+    if settings.author == extractive.NAME:
+        return EXTRACTIVE_BATCH, EXTRACTIVE_BATCH // 16
+    return settings.batch_size, -(-settings.batch_size // settings.per_prompt)
 
 
 def _completed(some: Sequence[Asked], completions: list[Completion], drops: list[Dropped]) -> Batch:
@@ -48,18 +56,16 @@ def _completed(some: Sequence[Asked], completions: list[Completion], drops: list
     return Batch([prompt.id for prompt, _ in some], list(kept), drops)
 
 
-def _author(work: Work) -> tuple[Author, int]:
-    """The author as a function, and the size of its batches."""
+def _author(work: Work) -> Author:
+    """The author as a function."""
     settings = work.settings.candidates
     if settings.author != extractive.NAME:
         from realign.curate.authors.model import write_completions
         from realign.engine import open_engine
 
-        engine = open_engine(settings.author)
+        engine = open_engine(settings.author, sharded=work.settings.hardware.sharded)
         work.run.note("engine", list(engine.notes))
-        return lambda some: _with_given(
-            some, lambda rest: write_completions(engine, rest, settings)
-        ), settings.batch_size
+        return lambda some: _with_given(some, lambda rest: write_completions(engine, rest, settings))
     lexicons = _lexicons(work.run)
 
     def write(some: Sequence[Asked]) -> tuple[list[Completion], list[Dropped]]:
@@ -71,7 +77,7 @@ def _author(work: Work) -> tuple[Author, int]:
                 )
         return found, []
 
-    return lambda some: _with_given(some, write), EXTRACTIVE_BATCH
+    return lambda some: _with_given(some, write)
 
 
 def _with_given(some: Sequence[Asked], write: Author) -> tuple[list[Completion], list[Dropped]]:

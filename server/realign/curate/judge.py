@@ -16,7 +16,7 @@ from realign.run import Batch, Run
 from realign.settings import Settings
 from realign.work import Work
 
-PROMPTS_A_BATCH = 64
+PROMPTS_A_BATCH, PROMPTS_AT_LEAST = 64, 8
 
 
 Judges = Callable[[Sequence[Case]], tuple[list[Judgment], list[Dropped]]]
@@ -35,13 +35,15 @@ def judge_both_orders(work: Work) -> Iterator[Batch]:
     for completion in run.records("completion"):
         answers.setdefault(completion.parent, []).append(completion)
     prompts = [prompt for prompt in run.records("prompt") if prompt.id in answers]
-    judges = _judges(work)
-    for start in range(0, len(prompts), PROMPTS_A_BATCH):
-        some = [prompt for prompt in prompts[start : start + PROMPTS_A_BATCH] if prompt.id not in seen]
-        work.progress(None, len(prompts), "judging in both orders")
-        if some:
-            yield _judged(some, judges([case for p in some for case in _cases(p, passages[p.parent], answers[p.id])]))
-    work.progress(None, len(prompts), "every completion judged")
+    pending = [prompt for prompt in prompts if prompt.id not in seen]
+
+    def prepare() -> Callable[[Sequence[Prompt]], Batch]:
+        judges = _judges(work)
+        return lambda some: _judged(
+            some, judges([case for p in some for case in _cases(p, passages[p.parent], answers[p.id])])
+        )
+
+    yield from work.each(pending, PROMPTS_A_BATCH, PROMPTS_AT_LEAST, prepare, "judging in both orders", len(prompts))
 
 
 def _cases(prompt: Prompt, passage: Passage, answers: Sequence[Completion]) -> Iterator[Case]:
@@ -66,6 +68,6 @@ def _judges(work: Work) -> Judges:
     from realign.curate.judges.model import judge_pairs
     from realign.engine import open_engine
 
-    engine = open_engine(settings.judge)
+    engine = open_engine(settings.judge, sharded=work.settings.hardware.sharded)
     work.run.note("engine", list(engine.notes))
     return lambda cases: judge_pairs(engine, cases, settings)

@@ -7,7 +7,8 @@ goes on. Then passages are asked about, a batch at a time. Existing rows (JSONL)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from realign.sources import Limits, read_document
 from realign.sources.passages import split_passages
 from realign.work import Work
 
-PASSAGES_A_BATCH = 64
+PASSAGES_A_BATCH, PASSAGES_AT_LEAST = 64, 8
 
 
 def inputs(run: Run, settings: Settings) -> str:
@@ -93,19 +94,26 @@ def _below_gate(document: Document, needed: float) -> Dropped | None:
 
 def _ask(work: Work, seen: set[str]) -> Iterator[Batch]:
     """Ask about the passages of every document that were not asked about yet."""
-    write = _author(work)
-    by_document: dict[str, list[Passage]] = {}
+    documents = {document.id: document for document in work.run.records("document")}
+    by_document: dict[str, list[Passage]] = {document: [] for document in documents}
     for passage in work.run.records("passage"):
-        by_document.setdefault(passage.parent, []).append(passage)
+        by_document[passage.parent].append(passage)
+    pending = [p for passages in by_document.values() for p in passages if p.id not in seen]
+
+    def prepare() -> Callable[[Sequence[Passage]], Batch]:
+        write = _author(work)
+
+        def ask(some: Sequence[Passage]) -> Batch:
+            asked = [
+                write(documents[name], by_document[name], list(mine))
+                for name, mine in groupby(some, key=lambda passage: passage.parent)
+            ]
+            return _asked(some, [p for prompts, _ in asked for p in prompts], [d for _, drops in asked for d in drops])
+
+        return ask
+
     total = len(work.run.noted("sources", [])) + sum(map(len, by_document.values()))
-    for document in list(work.run.records("document")):
-        passages = by_document.get(document.id, [])
-        pending = [passage for passage in passages if passage.id not in seen]
-        for start in range(0, len(pending), PASSAGES_A_BATCH):
-            some = pending[start : start + PASSAGES_A_BATCH]
-            prompts, drops = write(document, passages, some)
-            yield _asked(some, prompts, drops)
-            work.progress(None, total, f"asking about {document.name}")
+    yield from work.each(pending, PASSAGES_A_BATCH, PASSAGES_AT_LEAST, prepare, "asking about passages", total)
 
 
 def _asked(passages: Sequence[Passage], prompts: Sequence[Prompt], drops: Sequence[Dropped]) -> Batch:
@@ -139,7 +147,7 @@ def _author(work: Work) -> Any:
         from realign.curate.authors.model import write_prompts
         from realign.engine import open_engine
 
-        engine = open_engine(settings.author)
+        engine = open_engine(settings.author, sharded=work.settings.hardware.sharded)
         return lambda document, passages, some: _model_asks(engine, document, some, settings, write_prompts)
     lexicons: dict[str, extractive.Lexicon] = {}
 

@@ -104,10 +104,12 @@ def identity_of(spec: str) -> str:
     return model_identity(check_folder(Path(spec).expanduser()))
 
 
-def open_engine(spec: str) -> Engine:
+def open_engine(spec: str, *, sharded: bool = False) -> Engine:
     """The engine that `spec` names: an http(s) address, with #model after it where the server has several, or a folder.
 
-    Raises ModelError when there is no such folder, when it can't be used, or when the server does not answer.
+    sharded: the folder's weights are spread over all ranks of this launch, and every rank must ask the same things in
+    the same order. Raises ModelError when there is no such folder, when it can't be used or spread, or when the server
+    does not answer.
     """
     if spec.startswith(("http://", "https://")):
         from realign.engine.endpoint import open_endpoint
@@ -119,4 +121,4 @@ def open_engine(spec: str) -> Engine:
     os.environ.update(OFFLINE)  # read by the libraries when they are imported, so before the import below
     from realign.engine.mlx import open_folder
 
-    return open_folder(folder)
+    return open_folder(folder, sharded=sharded)

@@ -47,11 +47,14 @@ class Loaded:
     specials: re.Pattern[str] | None
 
 
-def open_folder(folder: Path) -> Engine:
-    """The engine of a model folder. Raises ModelError when the folder or what it holds can't be used."""
+def open_folder(folder: Path, *, sharded: bool = False) -> Engine:
+    """The engine of a model folder, here or `sharded` over the ranks of this launch. Raises ModelError when the folder
+    or what it holds can't be used."""
     blas = use_fast_blas()
-    loaded = load(folder)
+    loaded = load(folder, sharded=sharded)
     kind = "metal" if on_metal() else "cpu float32"
+    if sharded:
+        kind += f", 1 of {mx.distributed.init().size()} shards"
     return Engine(
         name=folder.resolve().name,
         identity=model_identity(folder),
@@ -68,11 +71,14 @@ def on_metal() -> bool:
     return bool(mx.metal.is_available())
 
 
-def load(folder: Path) -> Loaded:
+def load(folder: Path, *, sharded: bool = False) -> Loaded:
     """Weights and tokenizer, never from anywhere else than `folder` and without running its code."""
     config = read_config(check_folder(folder))
+    if sharded:
+        check_shards(config, mx.distributed.init().size())
+    read = mlx_lm.utils.sharded_load if sharded else mlx_lm.utils.load
     try:
-        model, tokenizer = mlx_lm.utils.load(str(folder), tokenizer_config={"trust_remote_code": False})
+        model, tokenizer = read(str(folder), tokenizer_config={"trust_remote_code": False})
     except Exception as error:  # whatever a damaged or unknown folder makes the libraries raise
         raise ModelError(
             f"{folder} can't be loaded ({type(error).__name__}: {str(error)[:300]})",
@@ -84,6 +90,23 @@ def load(folder: Path) -> Loaded:
     limit = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
     scorer = scoring.make_scorer(model, METAL_TOKENS if on_metal() else CPU_TOKENS)
     return Loaded(model, tokenizer, scorer, int(limit or 1 << 30), _specials(tokenizer))
+
+
+def check_shards(config: dict[str, Any], ranks: int) -> None:
+    """Raises ModelError for a model that can't be cut into `ranks` equal parts here, before any weight is read."""
+    heads = config.get("num_key_value_heads") or config.get("num_attention_heads") or 0
+    if heads % ranks:
+        raise ModelError(
+            f"A model with {heads} key-value heads can't be spread over {ranks} machines",
+            f"a number of machines that divides {heads}",
+            "fewer machines, separate batches, or EXO",
+        )
+    if not on_metal() and ranks > 1 and ("quantization" in config or "quantization_config" in config):
+        raise ModelError(
+            "A quantized model can't be spread over CPUs: it is read as float32 there, which its parts can't be",
+            "a model in 16 or 32 bit",
+            "`mlx_lm.convert --dequantize`, or one machine",
+        )
 
 
 def _as_float32(model: Any, config: dict[str, Any]) -> Any:
