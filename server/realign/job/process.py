@@ -53,6 +53,14 @@ class Job:
 
 def start_stage(folder: Path, stage: str) -> Job:
     """Start a worker for a stage, "next" or "all". Call it on the main thread where you can (see `_parent_death`)."""
+    return start_worker(folder, stage, "realign.job.worker", str(folder), stage)
+
+
+def start_worker(folder: Path, stage: str, module: str, *words: str) -> Job:
+    """Start a module as a worker, with every worker's environment; its log goes to `folder`.
+
+    After `words` it gets the lifeline's descriptor and, where that serves, this process's id.
+    """
     from realign.hardware.environment import worker_environment
 
     environment = worker_environment(os.environ, fast_synch=os.environ.get("MLX_METAL_FAST_SYNCH") != "0")
@@ -63,7 +71,7 @@ def start_stage(folder: Path, stage: str) -> Job:
         with open(path, "wb" if too_long else "ab") as log:
             log_from = log.tell()
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "realign.job.worker", str(folder), stage, str(reading), *_parent_death()],
+                [sys.executable, "-P", "-m", module, *words, str(reading), *_parent_death()],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
                 pass_fds=(reading,), process_group=0, env=environment,
             )  # fmt: skip
@@ -135,7 +143,7 @@ def finish(job: Job) -> str:
         result = json.loads((job.said or "").splitlines()[-1])
     except (ValueError, IndexError):
         raise StageFailed(
-            f"The worker of {job.stage} {_how_it_ended(job.process.returncode)}{_tail(job)}",
+            f"The worker of {job.stage} {how_it_ended(job.process.returncode)}{tail(job)}",
             "a result, written last",
             f"the same command again, which goes on where it stopped; the whole log is {job.folder / LOG}",
         ) from None
@@ -180,14 +188,15 @@ def _signal_group(job: Job, number: signal.Signals) -> None:
         os.killpg(job.process.pid, number)
 
 
-def _how_it_ended(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """A worker's end, in words that follow its name."""
     if code >= 0:
         return f"ended without a result (exit code {code})"
     name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
     return f"was ended by {name}" + (", often for want of memory" if name == "SIGKILL" else "")
 
 
-def _tail(job: Job) -> str:
+def tail(job: Job) -> str:
     """The last lines that this worker logged, as the end of a sentence."""
     with open(job.folder / LOG, "rb") as log:
         log.seek(job.log_from)
