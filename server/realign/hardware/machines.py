@@ -3,24 +3,23 @@
     known_machines()   -> this machine, then M4 Max and M3 Ultra (a shipped one that is this machine counts once)
 
 Every profile says what its figures rest on. None means that nobody has measured it: a plan says so instead of guessing.
-No mlx here; the operating system is asked, each question with a time limit.
+No mlx here; the operating system is asked (system.py), each question with a time limit.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+
+from realign.hardware import system
+from realign.hardware.catalogue import CHIPS, Chip, find_variant, variants
 
 SHIPPED = "shipped by the product: measured by its user, model and precision not stated"
 ESTIMATE = "estimate: not measured on this machine; calibrate it"
@@ -34,7 +33,9 @@ class Machine:
     throughput on the workload of its measurement; only its shape is used for others.
     scoring_rate: LLM scoring. shared_rate: a 30B model run as separate batches, rate_parameters its active parameters.
     share: of the work of the shipped pair, until one of them is calibrated. gpu_gb: max_recommended_working_set_size
-    when MLX reported it. watts under load; watts_basis says where they come from.
+    when MLX reported it, or what gpu_basis says. watts under load; watts_basis says where they come from.
+    bandwidth_gbs as the maker prints it. system: macOS, Linux (MLX on the CPU) or CUDA (MLX on an NVIDIA GPU, whose
+    memory it then is). core_kinds: (kind, how many), fastest first. basis: what the figures rest on.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Machine:
     system: str = "macOS"
     cores: int | None = None
     basis: str = ESTIMATE
+    gpu_basis: str = ""
+    core_kinds: tuple[tuple[str, int], ...] = ()
 
 
 M4_MAX = Machine(
@@ -88,6 +91,7 @@ M3_ULTRA = Machine(
     basis=SHIPPED,
 )
 SHIPPED_MACHINES = (M4_MAX, M3_ULTRA)
+CUDA_SHARE = 0.9  # the driver and MLX's own work space keep the rest
 SHARDED_30B_RATE = 2.5  # examples/s of a 30B model sharded over both by RDMA; 2.98 as separate batches
 
 
@@ -97,7 +101,9 @@ def default_gpu_gb(machine: Machine) -> tuple[float, str]:
     macOS lets the GPU have about 75 % of unified memory above 36 GB, two thirds below; MLX on a CPU takes 0.8 of RAM.
     """
     if machine.gpu_gb is not None:
-        return machine.gpu_gb, "max_recommended_working_set_size, reported by MLX"
+        return machine.gpu_gb, machine.gpu_basis or "max_recommended_working_set_size, reported by MLX"
+    if machine.system == "CUDA":
+        return machine.memory_gb * CUDA_SHARE, f"estimate: {CUDA_SHARE:.0%} of the GPU's memory"
     if machine.system != "macOS":
         return machine.memory_gb * 0.8, "0.8 of memory, MLX's own limit on a CPU"
     share = 0.75 if machine.memory_gb > 36 else 2 / 3
@@ -112,6 +118,21 @@ def most_gpu_gb(machine: Machine) -> float:
     return max(default, machine.memory_gb - max(8.0, machine.memory_gb / 16))
 
 
+def profile(chip: Chip, memory_gb: float) -> Machine:
+    """What is known of a variant with this memory: the shipped figures, or the printed ones alone."""
+    if shipped := _shipped(chip):
+        return dataclasses.replace(shipped, memory_gb=memory_gb)
+    full = max(other.gpu_cores for other in variants(chip.name))
+    name = chip.name if chip.gpu_cores == full else f"{chip.name} ({chip.gpu_cores}-core GPU)"
+    basis = f"{ESTIMATE}; bandwidth and cores: {chip.source}"
+    return Machine(name, memory_gb, chip.gpu_cores, bandwidth_gbs=chip.bandwidth_gbs, basis=basis)
+
+
+def _shipped(chip: Chip) -> Machine | None:
+    """The shipped machine with this chip and as many GPU cores."""
+    return next((m for m in SHIPPED_MACHINES if (m.name, m.gpu_cores) == (chip.name, chip.gpu_cores)), None)
+
+
 @functools.cache
 def this_machine() -> Machine:
     """The machine this runs on, by asking its operating system; a chip that ships with figures gets those figures."""
@@ -124,54 +145,72 @@ def known_machines() -> tuple[Machine, ...]:
     return here, *(machine for machine in SHIPPED_MACHINES if machine.name != here.name)
 
 
-def _ask(*command: str, seconds: float = 2.0) -> str:
-    """What a command prints, or "" when it is missing, fails or takes too long."""
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
-        return done.stdout.strip() if done.returncode == 0 else ""
-    return ""
+# -- this machine ---------------------------------------------------------------------------------------------------
+
+SYSCTL = (
+    "machdep.cpu.brand_string", "hw.memsize", "iogpu.wired_limit_mb",
+    "hw.perflevel0.name", "hw.perflevel0.physicalcpu", "hw.perflevel1.name", "hw.perflevel1.physicalcpu",
+)  # fmt: skip
 
 
 def _mac() -> Machine:
-    """A Mac, from sysctl; the GPU's cores from system_profiler, which may take seconds and may be left out."""
-    chip = _ask("sysctl", "-n", "machdep.cpu.brand_string").removeprefix("Apple ") or platform.machine()
-    size = _ask("sysctl", "-n", "hw.memsize")
-    memory = int(size) / 2**30 if size.isdigit() else 0.0
-    wired = _ask("sysctl", "-n", "iogpu.wired_limit_mb")  # 0: the system's default
-    raised = int(wired) * 2**20 / 1e9 if wired.isdigit() and int(wired) else None
-    shipped = next((machine for machine in SHIPPED_MACHINES if machine.name == chip), None)
-    if shipped:
-        return dataclasses.replace(shipped, memory_gb=memory or shipped.memory_gb, gpu_gb=raised, cores=os.cpu_count())
-    cores = gpu_cores(_ask("system_profiler", "SPDisplaysDataType", "-json", seconds=5.0))
-    return Machine(chip, memory, gpu_cores=cores, gpu_gb=raised, cores=os.cpu_count())
+    """A Mac, from sysctl; the GPU's cores from the registry, else from system_profiler, which may take seconds."""
+    told = system.read_sysctl("\n".join(f"{name}: {system.ask('sysctl', '-n', name)}" for name in SYSCTL))
+    cores = system.gpu_cores_of_registry(system.ask("ioreg", "-r", "-c", "AGXAccelerator", "-d", "1"))
+    if cores is None:
+        cores = system.gpu_cores(system.ask("system_profiler", "SPDisplaysDataType", "-json", seconds=5.0))
+    return describe_mac(told, cores)
 
 
-def gpu_cores(displays: str) -> int | None:
-    """GPU cores from `system_profiler SPDisplaysDataType -json`, or None."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-        cards: list[dict[str, Any]] = json.loads(displays)["SPDisplaysDataType"]
-        return next((int(card["sppci_cores"]) for card in cards if "sppci_cores" in card), None)
-    return None
+def describe_mac(told: system.Sysctl, gpu_cores: int | None) -> Machine:
+    """The Mac that sysctl and the GPU's cores describe; a chip that no table knows keeps its own name, and no rate."""
+    memory = told.memory_gb or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    listed = {chip.gpu_cores for chip in CHIPS if chip.name == told.chip}
+    if listed and (gpu_cores is None or gpu_cores in listed):
+        chip, assumed = find_variant(told.chip, gpu_cores, memory)
+        machine = profile(chip, memory)
+        machine = dataclasses.replace(machine, basis=f"{machine.basis}; {assumed}") if assumed else machine
+    else:
+        machine = Machine(told.chip or platform.machine(), memory, gpu_cores)
+    return dataclasses.replace(
+        machine,
+        gpu_gb=told.wired_gb,
+        gpu_basis="iogpu.wired_limit_mb, as it is set" if told.wired_gb else "",
+        cores=sum(count for _, count in told.cores) or os.cpu_count(),
+        core_kinds=told.cores,
+    )
 
 
 def _linux() -> Machine:
-    """A Linux box: MLX runs on its CPU, in float32 (narrower types are 8 to 16 times slower there)."""
-    name = _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine()
-    total = _field(Path("/proc/meminfo"), "MemTotal").split()
-    memory = int(total[0]) * 1024 / 1e9 if total else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return Machine(f"{name} ({sys.platform.capitalize()} CPU)", round(memory, 1), system="Linux", cores=_usable_cores())
+    """A Linux box: an NVIDIA GPU where MLX can use it, else its CPU, within the limits of its container."""
+    cpuinfo = system.read(Path("/proc/cpuinfo"))
+    name = system.field(cpuinfo, "model name") or platform.processor() or platform.machine()
+    cards = system.read_cards(
+        system.ask("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits", seconds=5.0)
+    )
+    return describe_linux(
+        f"{name} ({sys.platform.capitalize()} CPU)",
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        system.cgroup_limits(),
+        cards,
+        system.has_mlx_for_cuda(),
+    )
 
 
-def _usable_cores() -> int | None:
-    """Cores this process may use, which in a container can be fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def describe_linux(
+    name: str, physical: int, limits: system.Limits, cards: tuple[system.Card, ...] = (), mlx_for_cuda: bool = False
+) -> Machine:
+    """The Linux machine that these describe. physical: bytes of memory in the box; of several GPUs the first is used.
 
-
-def _field(path: Path, name: str) -> str:
-    """The value after `name:` in a /proc file, or ""."""
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            key, _, value = line.partition(":")
-            if key.strip() == name:
-                return value.strip()
-    return ""
+    Without MLX's CUDA package the models run on the CPU, in float32, whatever GPU there is.
+    """
+    memory, cores = min(physical, limits.memory or physical) / 1e9, system.usable_cores(limits)
+    basis = ESTIMATE
+    if limits.memory and limits.memory < physical:
+        basis += f"; its container may use {memory:.1f} of {physical / 1e9:.1f} GB of memory"
+    if cards and mlx_for_cuda:
+        card = cards[0]
+        return Machine(f"{card.name} (CUDA)", round(card.memory_gb, 1), system="CUDA", cores=cores, basis=ESTIMATE)
+    if cards:
+        basis += f"; its {cards[0].name} is idle: MLX's CUDA package is not installed (mlx[cuda13])"
+    return Machine(name, round(memory, 1), system="Linux", cores=cores, basis=basis)
