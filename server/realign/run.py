@@ -92,6 +92,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.began: dict[str, float] = {}  # stages begun by this process, on a clock that nobody can set back
         self.db = sqlite3.connect(folder / DATABASE, timeout=30.0, isolation_level=None, check_same_thread=False)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=FULL")
@@ -282,6 +283,7 @@ class Run:
                 " updated = excluded.updated, error = '', message = ''",
                 (name, place, fingerprint, time.time(), time.time()),
             )
+        self.began[name] = time.monotonic()
 
     def _forget(self, stage: str) -> None:
         for table in ("records", "drops", "done", "gates", "counters"):
@@ -297,10 +299,12 @@ class Run:
 
     def end(self, stage: str, status: str, error: str = "") -> None:
         """Close a stage with its status; the seconds since it began are added to what it has used before."""
-        now = time.time()
+        now, began = time.time(), self.began.pop(stage, None)
+        took = None if began is None else time.monotonic() - began
         self.db.execute(
-            "UPDATE stages SET status = ?, error = ?, updated = ?, seconds = seconds + (? - started) WHERE name = ?",
-            (status, error, now, now, stage),
+            "UPDATE stages SET status = ?, error = ?, updated = ?,"
+            " seconds = seconds + COALESCE(?, MAX(? - started, 0)) WHERE name = ?",
+            (status, error, now, took, now, stage),
         )
 
     def event(self, stage: str, message: str, data: Any = None) -> None:

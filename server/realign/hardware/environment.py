@@ -1,8 +1,7 @@
 """The environment and the priority of every worker, and what of them is in force.
 
     env = worker_environment(os.environ)          for the child that will run a stage
-    raise_priority()                              called by that child, on itself
-    in_force()                                    what the run's record keeps
+    conditions()                                  called by that child first: raises its priority, measures what holds
 
 Standard library only. A job never runs as root and nothing waits for a password: where the right to raise the priority
 is missing, the work goes on at normal priority and says so.
@@ -13,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -28,7 +28,7 @@ FACTS: tuple[tuple[str, str, str], ...] = (
         "MLX_METAL_FAST_SYNCH",
         "1",
         "read by MLX on macOS 15 and later; its documentation warns that it can hang the GPU on some set-ups."
-        " fast_synch=False turns it off",
+        " hardware.fast_synch=false turns it off",
     ),
     ("TOKENIZERS_PARALLELISM", "false", "read by Hugging Face tokenizers; mlx_lm lora sets it to true again by itself"),
     ("OPENBLAS_NUM_THREADS", "1", "unless set already: on a busy machine OpenBLAS threads spin, 7 times slower at two"),
@@ -74,6 +74,23 @@ def raise_priority(nice: int = NICE) -> Priority:
         return Priority(nice, reached, how, qos, f"nice {reached} in force ({how})")
     note = f"normal priority (nice {reached}): nice {nice} needs privilege, and password-less sudo is not at hand"
     return Priority(nice, reached, "normal", qos, note)
+
+
+def conditions() -> dict[str, str | int]:
+    """Raise this process's priority, and give what then holds in it: for a worker to begin with and to keep."""
+    priority = raise_priority()
+    return {**in_force(), "priority": priority.note, "system": operating_system()}
+
+
+def changes(first: Mapping[str, str | int], now: Mapping[str, str | int]) -> dict[str, str]:
+    """What does not hold any more: name -> "false at first, true now". A library may set a variable again by itself."""
+    return {name: f"{first[name]} at first, {value} now" for name, value in now.items() if first[name] != value}
+
+
+def operating_system() -> str:
+    """The system and its version: macOS by its release, any other by its kernel."""
+    release = platform.mac_ver()[0]
+    return f"macOS {release}" if release else f"{platform.system()} {platform.release()}"
 
 
 def in_force() -> dict[str, str | int]:

@@ -25,6 +25,7 @@ from pathlib import Path
 from realign import errors
 from realign.errors import Busy, Interrupted, RealignError, StageFailed
 from realign.job.progress import Progress, Watch
+from realign.run import Run
 
 LOG = "worker.log"
 LOG_LIMIT = 1 << 20  # bytes; a longer log starts anew
@@ -53,17 +54,25 @@ class Job:
 
 def start_stage(folder: Path, stage: str) -> Job:
     """Start a worker for a stage, "next" or "all". Call it on the main thread where you can (see `_parent_death`)."""
-    return start_worker(folder, stage, "realign.job.worker", str(folder), stage)
+    return start_worker(folder, stage, "realign.job.worker", str(folder), stage, fast_synch=wants_fast_synch(folder))
 
 
-def start_worker(folder: Path, stage: str, module: str, *words: str) -> Job:
+def wants_fast_synch(folder: Path) -> bool:
+    """The run's setting hardware.fast_synch."""
+    with contextlib.closing(Run.open(folder)) as run:
+        return bool(run.noted("settings", {}).get("hardware", {}).get("fast_synch", True))
+
+
+def start_worker(folder: Path, stage: str, module: str, *words: str, fast_synch: bool = True) -> Job:
     """Start a module as a worker, with every worker's environment; its log goes to `folder`.
 
-    After `words` it gets the lifeline's descriptor and, where that serves, this process's id.
+    After `words` it gets the lifeline's descriptor and, where that serves, this process's id. fast_synch: False turns
+    it off, and so does MLX_METAL_FAST_SYNCH=0 in this process's own environment.
     """
     from realign.hardware.environment import worker_environment
 
-    environment = worker_environment(os.environ, fast_synch=os.environ.get("MLX_METAL_FAST_SYNCH") != "0")
+    wanted = fast_synch and os.environ.get("MLX_METAL_FAST_SYNCH") != "0"
+    environment = worker_environment(os.environ, fast_synch=wanted)
     reading, writing = os.pipe()
     path = folder / LOG
     too_long = path.exists() and path.stat().st_size > LOG_LIMIT
