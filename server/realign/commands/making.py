@@ -6,15 +6,17 @@ import argparse
 import signal
 import sys
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realign.commands.words import Add, say_json
-from realign.errors import UsageError
+from realign.errors import Blocked, UsageError
 from realign.job.process import carry_on
 
 if TYPE_CHECKING:
     from realign.report.summary import Summary
+    from realign.run import Run
 
 CODE_OF_STATUS = {"passed": 0, "warned": 0, "blocked": 3, "cancelled": 130}
 
@@ -42,8 +44,6 @@ def add_curate(command: argparse.ArgumentParser) -> None:
 
 def curate(words: argparse.Namespace) -> int:
     """Documents become a gated dataset."""
-    from dataclasses import asdict
-
     from realign.intake.request import Request
     from realign.intake.roles import overrides
     from realign.intake.start import start_run, wanted_stage
@@ -58,11 +58,33 @@ def curate(words: argparse.Namespace) -> int:
     with closing(start_run(request)) as run:
         stage = wanted_stage(run, words.stage)
         print(f"realign: working in {run.folder}", file=sys.stderr)
-        with showing(words.quiet) as show:
-            carry_on(run.folder, stage, show)
+        try:
+            with showing(words.quiet) as show:
+                carry_on(run.folder, stage, show)
+        except Blocked as error:
+            return say_blocked(error, run, words)
         summary = summarize(run)
     say_json(asdict(summary)) if words.json else print(as_text(summary))
     return code_of(summary, stage)
+
+
+def say_blocked(error: Blocked, run: Run, words: argparse.Namespace) -> int:
+    """Show the eight checks when it was the pre-flight that failed. Raises the error again in every other case."""
+    from realign.hardware.preflight import Check, blocking
+    from realign.views.preflight import as_table
+    from realign.workflow import settings_of
+
+    checks = [Check(**check) for check in run.noted("preflight", [])]
+    if not (settings_of(run).hardware.hosts and blocking(checks)):
+        raise error
+    if not words.json:
+        print(as_table(checks))
+        raise error
+    print(f"realign: {error}", file=sys.stderr)
+    say_json(
+        {"error": str(error), "kind": "Blocked", "exit_code": error.exit_code, "preflight": list(map(asdict, checks))}
+    )
+    return error.exit_code
 
 
 def guess_type(words: argparse.Namespace) -> str:

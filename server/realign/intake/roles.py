@@ -45,7 +45,7 @@ def settle(request: Request) -> Settings:
         "model": str(model or request.model),
         "source": {"author": author}, "candidates": {"author": author}, "judge": {"judge": judge},
     }  # fmt: skip
-    return with_evaluation_files(parse_settings(with_usable_roles(merge(chosen, request.settings))))
+    return with_hosts(with_evaluation_files(parse_settings(with_usable_roles(merge(chosen, request.settings)))))
 
 
 def with_usable_roles(values: dict[str, Any]) -> dict[str, Any]:
@@ -62,6 +62,18 @@ def with_evaluation_files(settings: Settings) -> Settings:
             raise UsageError(f"No evaluation file can be read at {file}", "a file", "check filter.evaluation_files")
     chosen = settings.filter.model_copy(update={"evaluation_files": tuple(map(str, files))})
     return settings.model_copy(update={"filter": chosen})
+
+
+def with_hosts(settings: Settings) -> Settings:
+    """The settings with the host file, where one is named, as an absolute path. Raises UsageError for a bad one."""
+    from realign.hardware.hosts import read_hosts
+
+    if not settings.hardware.hosts:
+        return settings
+    file = Path(settings.hardware.hosts).expanduser().absolute()
+    read_hosts(file)
+    chosen = settings.hardware.model_copy(update={"hosts": str(file)})
+    return settings.model_copy(update={"hardware": chosen})
 
 
 def check_overrides(values: dict[str, Any]) -> None:

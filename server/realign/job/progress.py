@@ -18,6 +18,7 @@ from realign.run import Run, StageState
 
 HUNG_AFTER = 600.0  # seconds without a sign of life before it is said
 WINDOW = 30.0  # seconds over which a rate is measured
+DOING = "doing"  # the note that says what a worker does before its first stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,9 @@ class Watch:
         names = self.run.noted("stages", [])
         states = [self.run.stage(name) for name in names] or [StageState("")]
         place = _present(states)
+        doing = self.run.noted(DOING, "")
+        if doing and self.writer():
+            return Progress(states[place].name, "running", place + 1, len(states), 0, 0, None, None, doing, 0.0)
         state = states[place]
         status = state.status
         if status == "running" and not self.writer():

@@ -54,8 +54,8 @@ class Summary:
     """The account of a run. text says it in one line; seconds are of work; None is what was not measured.
 
     tier: the worst gate of the stages that have ended, or "not measured" before the first has. examples counts
-    exported rows. measured names the stages whose gates stand in verdicts. plan and cost are as the run noted them;
-    notes say what could not be found out.
+    exported rows. measured names the stages whose gates stand in verdicts. plan, cost and preflight are as the run
+    noted them; notes say what could not be found out.
     """
 
     text: str
@@ -83,6 +83,7 @@ class Summary:
     changed: tuple[Changed, ...]
     plan: dict[str, Any]
     cost: dict[str, Any]
+    preflight: list[dict[str, str]]
     paths: dict[str, str]
     notes: tuple[str, ...]
 
@@ -107,7 +108,8 @@ def summarize(run: Run) -> Summary:
         batch_size=cost.get("batch_size") or plan.get("batch_size"), seconds=round(seconds, 3),
         examples_per_second=round(examples / seconds, 3) if examples and seconds else None,
         author=" and ".join(authors), judge=judge, origin=origin(authors, judge), verdicts=verdicts,
-        dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost, paths=paths_of(run), notes=notes,
+        dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost,
+        preflight=run.noted("preflight", []), paths=paths_of(run), notes=notes,
     )  # fmt: skip
 
 
