@@ -108,6 +108,18 @@ def test_another_machine_or_another_memory_is_another_machine() -> None:
     assert why_not(half, SEVEN, now=NOW) == ""
 
 
+@pytest.mark.parametrize(("cores", "used"), [(40, True), (None, True), (32, False)])
+def test_a_chip_with_fewer_cores_under_the_same_name_is_another_machine(cores: int | None, used: bool) -> None:
+    keep(made(gpu_cores=cores))
+    assert (calibrated(M4_MAX, SEVEN, now=NOW) is not M4_MAX) == used
+
+
+def test_mixed_quantization_counts_as_the_precision_in_its_name_up_to_half_a_bit() -> None:
+    keep(made(precision=4.4))
+    assert calibrated(M4_MAX, SEVEN, now=NOW) is not M4_MAX
+    assert calibrated(M4_MAX, size_of(7e9, bits=5), now=NOW) is M4_MAX
+
+
 def test_on_a_cpu_the_precision_that_counts_is_float32() -> None:
     box = Machine("A CPU (Linux CPU)", 24, system="Linux")
     keep(made(machine=box.name, memory_gb=24, precision=32))

@@ -1,4 +1,4 @@
-"""The subcommands about machines: plan."""
+"""The subcommands about machines: plan, calibrate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from realign.commands.words import Add, say_json
 def add_to(add: Add) -> None:
     """Add them to the command."""
     add_plan(add("plan", plan, "which machine, what batch size, how long, at what cost"))
+    add_calibrate(add("calibrate", calibrate, "measure a model on this machine by batch size, for every later plan"))
 
 
 def add_plan(command: argparse.ArgumentParser) -> None:
@@ -47,4 +48,35 @@ def plan(words: argparse.Namespace) -> int:
         lines += [f"  {name:<12}{line}" for line in getattr(answer, name)]
     lines += [f"  {'cost':<12}{answer.cost}", f"  {'here':<12}{answer.here}"]
     print("\n".join(lines))
+    return 0
+
+
+def add_calibrate(command: argparse.ArgumentParser) -> None:
+    """The words of `calibrate`."""
+    command.add_argument("model", metavar="MODEL", help="a model folder")
+    command.add_argument(
+        "--seconds", type=float, default=600.0, help="of measuring, at most about (600); small models take less"
+    )
+    command.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def calibrate(words: argparse.Namespace) -> int:
+    """Scoring and generation at batch sizes 1 to 64, the knee of each, kept for plans."""
+    import signal
+    from dataclasses import asdict
+
+    from realign.hardware.calibration import write_whole
+    from realign.job.calibrate import calibrate as measure
+    from realign.report.calibration import as_page, as_text
+    from realign.views.terminal import showing
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with showing(words.quiet) as show:
+        found, path = measure(words.model, words.seconds, show)
+    chart = path.with_suffix(".html")
+    write_whole(chart, as_page(found))
+    if words.json:
+        say_json({**asdict(found), "file": str(path), "chart": str(chart)})
+    else:
+        print(f"{as_text(found)}\nKept for plans: {path}\nChart: {chart}")
     return 0

@@ -27,8 +27,8 @@ from types import MappingProxyType
 from typing import Any
 
 from realign.errors import UsageError
-from realign.hardware.fit import bits_on
 from realign.hardware.machines import Machine
+from realign.hardware.memory import bits_on
 from realign.hardware.models import ModelSize
 from realign.intake.runs import data_folder
 from realign.run import slug
@@ -37,6 +37,7 @@ FOLDER = "calibrations"
 DAYS = 30  # a calibration holds this long
 DAY = 86_400.0
 SIZE_TOLERANCE = 0.125  # of parameters: Qwen2.5-7B, which has 7.6e9, fits itself by name and by folder; 7B is not 8B
+BITS_TOLERANCE = 0.5  # of precision: mixed quantization counts as its mean, and its name says a whole number
 MEMORY_TOLERANCE = 0.1  # of memory: containers and kernels differ by a little, models of one Mac by a third or more
 NEAR_BEST = 0.05  # of the best throughput: what a smaller batch size may lack
 LARGEST_FILE = 1 << 20
@@ -62,7 +63,7 @@ class Point:
 class Calibration:
     """What one machine did with one model. when: seconds since the epoch.
 
-    machine: a catalogue name or the CPU's; memory_gb as the machine has it; identity: the model folder's hash.
+    machine: a catalogue name or the CPU's; memory_gb and cores as it has them; identity: the model folder's hash.
     precision: bits a weight as it ran (32 on a CPU). tokens: of one scored example, with the judges' instructions.
     best is the knee of each sweep. notes: what the reader should know, such as why a sweep ended early.
     """
@@ -75,7 +76,7 @@ class Calibration:
     identity: str
     parameters: float
     active: float
-    precision: int
+    precision: float
     tokens: int
     scoring: tuple[Point, ...]
     generation: tuple[Point, ...]
@@ -83,6 +84,8 @@ class Calibration:
     best_generation: int
     when: float
     notes: tuple[str, ...] = ()
+    gpu_cores: int | None = None
+    cores: int | None = None
 
 
 # -- what plans ask -----------------------------------------------------------------------------------------------
@@ -129,10 +132,15 @@ def why_not(machine: Machine, size: ModelSize, now: float | None = None) -> str:
 
 
 def of_machine(machine: Machine) -> list[Calibration]:
-    """Every calibration of a machine of this name and memory, newest first."""
+    """Every calibration of a machine of this name, memory and cores (where both are known), newest first."""
     found, _ = read_calibrations()
-    near = MEMORY_TOLERANCE * machine.memory_gb
-    return [each for each in found if each.machine == machine.name and abs(each.memory_gb - machine.memory_gb) <= near]
+    return [each for each in found if each.machine == machine.name and _alike(each, machine)]
+
+
+def _alike(found: Calibration, machine: Machine) -> bool:
+    cores = ((found.gpu_cores, machine.gpu_cores), (found.cores, machine.cores))
+    near = abs(found.memory_gb - machine.memory_gb) <= MEMORY_TOLERANCE * machine.memory_gb
+    return near and all(None in pair or pair[0] == pair[1] for pair in cores)
 
 
 def misfit(found: Calibration, machine: Machine, size: ModelSize, now: float | None = None) -> str:
@@ -142,8 +150,8 @@ def misfit(found: Calibration, machine: Machine, size: ModelSize, now: float | N
     if size.parameters is None:
         return "of no use for a model of unknown size"
     if not _same_model(found, machine, size):
-        if found.precision != bits:
-            return f"of another precision ({found.precision} bit, this is {bits} bit)"
+        if abs(found.precision - bits) > BITS_TOLERANCE:
+            return f"of another precision ({found.precision:g} bit, this is {bits:g} bit)"
         here, there = (in_billions(*counts) for counts in (_counts(size), (found.parameters, found.active)))
         return f"of another model size ({there}, this is {here})"
     if found.mlx != mlx_version():
@@ -157,7 +165,7 @@ def _same_model(found: Calibration, machine: Machine, size: ModelSize) -> bool:
     """Whether all parameters and the active ones are within the tolerance, at the precision that would run."""
     pairs = zip(_counts(size), (found.parameters, found.active), strict=True)
     close = all(abs(wanted - measured) <= SIZE_TOLERANCE * measured for wanted, measured in pairs)
-    return close and found.precision == bits_on(machine, size.bits)
+    return close and abs(found.precision - bits_on(machine, size.bits)) <= BITS_TOLERANCE
 
 
 def _counts(size: ModelSize) -> tuple[float, float]:
@@ -166,15 +174,19 @@ def _counts(size: ModelSize) -> tuple[float, float]:
 
 
 def in_billions(total: float, active: float) -> str:
-    """7B, 30B with 3B active, 0.0004B."""
-    shown = f"{total / 1e9:.2g}B" if total < 1e10 else f"{total / 1e9:.0f}B"
-    return shown if abs(total - active) < 0.01 * total else f"{shown} with {active / 1e9:.2g}B active"
+    """7B, 30B with 3B active, 0.5M."""
+    return _short(total) if abs(total - active) < 0.01 * total else f"{_short(total)} with {_short(active)} active"
+
+
+def _short(count: float) -> str:
+    unit, name = (1e9, "B") if count >= 1e9 else (1e6, "M")
+    return f"{count / unit:.2g}{name}" if count < 10 * unit else f"{count / unit:.0f}{name}"
 
 
 def title(found: Calibration) -> str:
     """2026-11-21: Qwen2.5-7B-Instruct-4bit, 4 bit, mlx 0.32.4."""
     day = time.strftime("%Y-%m-%d", time.localtime(found.when))
-    return f"{day}: {found.model}, {found.precision} bit, mlx {found.mlx}"
+    return f"{day}: {found.model}, {found.precision:g} bit, mlx {found.mlx}"
 
 
 def mlx_version() -> str:
@@ -227,7 +239,9 @@ def folder() -> Path:
 
 def place_of(found: Calibration) -> Path:
     """A calibration's file: a newer one of the same machine and model has the same. The hash keeps likes apart."""
-    key = hashlib.sha256(f"{found.machine}\0{found.memory_gb:.0f}\0{found.identity}".encode()).hexdigest()[:8]
+    key = hashlib.sha256(
+        f"{found.machine}\0{found.memory_gb:.0f}\0{found.gpu_cores}\0{found.identity}".encode()
+    ).hexdigest()[:8]
     return folder() / f"{slug(found.machine)[:30]}_{slug(found.model)[:40]}_{key}.json"
 
 
@@ -287,7 +301,8 @@ def _read(path: Path) -> Calibration:
     found = Calibration(**{**data, **sweeps, "notes": tuple(data.get("notes", ()))})
     texts = (found.machine, found.chip, found.mlx, found.model, found.identity, *found.notes)
     numbers = (found.memory_gb, found.parameters, found.active, found.precision, found.tokens, found.when)
-    if not all(isinstance(text, str) for text in texts) or not all(map(_is_amount, numbers)):
+    cores = (each for each in (found.gpu_cores, found.cores) if each is not None)
+    if not all(isinstance(text, str) for text in texts) or not all(map(_is_amount, (*numbers, *cores))):
         raise ValueError("a field of the wrong kind")
     for best, points in ((found.best_scoring, found.scoring), (found.best_generation, found.generation)):
         if best not in [point.batch_size for point in points] or not all(map(_is_whole, points)):

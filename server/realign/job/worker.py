@@ -37,7 +37,7 @@ PR_SET_PDEATHSIG = 1
 def main(arguments: list[str]) -> int:
     """Do the work and say how it ended."""
     folder, stage = Path(arguments[0]), arguments[1]
-    result_file = _keep_stdout()
+    result_file = keep_stdout()
     stopping = threading.Event()
     guard(stopping, int(arguments[2]) if len(arguments) > 2 else None)
     if len(arguments) > 3:
@@ -214,7 +214,7 @@ def die_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _keep_stdout() -> Any:
+def keep_stdout() -> Any:
     """The real stdout for the result alone; from now on whatever a library prints goes to the log."""
     kept = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
