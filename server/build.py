@@ -1,10 +1,11 @@
 """Builds the environment that launch.py looks for: `python3 build.py DATA_FOLDER`, which launch.py calls.
 
-A folder DATA_FOLDER/environments/<hash of the pins>-<Python's version>, its packages installed and byte-compiled by uv
-where there is uv, else by venv and pip. The marker that makes it count is written last, and what failed is removed: a
-venv's scripts name their own folder, so it's built where it stays. One builder at a time; another waits for it. What it
-does goes to stderr with the seconds since the start, every line of the installer to build.log, and why it failed to
-standard output. Standard library, Python 3.9 will do.
+A folder DATA_FOLDER/environments/<hash of the pins>-<Python's version>, its packages installed by uv where there is uv,
+else by venv and pip. The marker that makes it count is written last, and what failed is removed: a venv's scripts name
+their own folder, so it's built where it stays. Byte-compiling takes longer than the rest and goes on in the background:
+Claude Code gives a server 30 seconds to start. One builder at a time; another waits for it. What it does goes to stderr
+with the seconds since the start, every line of the installer to build.log, and why it failed to standard output.
+Standard library, Python 3.9 will do.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -34,6 +35,11 @@ PROBE = """
 import importlib.util, os, sys
 own = getattr(sys, "_base_executable", None) or sys.executable
 print(sys.version_info[0], sys.version_info[1], importlib.util.find_spec("ensurepip") is not None, own)
+"""
+COMPILE = """
+import compileall, os, sys
+os.nice(10)
+compileall.compile_dir(sys.argv[1], quiet=2, workers=0)
 """
 ROOM = "free 1 GB there, or name a folder on another disk in REALIGN_HOME; then start again"
 ONLINE = "go online once and start again, or name a mirror in PIP_INDEX_URL (UV_DEFAULT_INDEX for uv)"
@@ -74,7 +80,7 @@ def make(environments: Path, log: Path) -> None:
     uv = shutil.which("uv")
     version, python = choose_python(uv)
     environment = environments / f"{launch.pins()}-{version}"
-    say(f"first start with these packages: setting up in {environment}, once, about a minute and 600 MB")
+    say(f"first start with these packages: setting up in {environment}, once, some 400 MB")
     shutil.rmtree(environment, ignore_errors=True)  # what a killed builder left
     try:
         with open(log, "w", encoding="utf-8") as lines:
@@ -85,23 +91,31 @@ def make(environments: Path, log: Path) -> None:
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
         raise
-    say("set up; later starts skip all this")
+    say("set up; later starts skip all this. Byte-compiling in the background")
+    byte_compile(environment)
 
 
 def steps(uv: str | None, python: str, environment: Path) -> list[tuple[str, list[str]]]:
-    """What is done and by which command, in order. pip byte-compiles what it installs by itself."""
+    """What is done and by which command, in order."""
     own, pins = str(environment / "bin" / "python"), ["-c", str(Path(launch.ROOT, "constraints.txt"))]
     asked = [*pins, *launch.requirements()]
     if uv:
         return [
             ("making a virtual environment", [uv, "venv", "--no-project", "--python", python, str(environment)]),
-            ("installing the packages", [uv, "pip", "install", "--compile-bytecode", "--python", own, *asked]),
+            ("installing the packages", [uv, "pip", "install", "--python", own, *asked]),
         ]
-    quiet = ["--no-input", "--disable-pip-version-check"]
+    quiet = ["--no-input", "--disable-pip-version-check", "--no-compile"]
     return [
         ("making a virtual environment", [python, "-I", "-m", "venv", str(environment)]),
         ("installing the packages", [own, "-I", "-m", "pip", "install", *quiet, *asked]),
     ]
+
+
+def byte_compile(environment: Path) -> None:
+    """Start compiling every package, on the cores that nobody else wants, and leave it to itself."""
+    command = [str(environment / "bin" / "python"), "-I", "-c", COMPILE, str(environment / "lib")]
+    nothing = subprocess.DEVNULL
+    subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
 
 
 # -- which Python -------------------------------------------------------------------------------------------------
@@ -155,8 +169,8 @@ def run(command: list[str], log: TextIO, place: Path) -> None:
     lines: list[str] = []
     said = time.monotonic()
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=variables
-    ) as process:
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=variables, cwd=place
+    ) as process:  # there, because uv would obey the settings of the project it is called in
         for line in lines_of(process):
             if line:
                 lines.append(line)
@@ -165,7 +179,7 @@ def run(command: list[str], log: TextIO, place: Path) -> None:
                 say(line[:100] if line.startswith(SHOWN) else "still at it")
                 said = time.monotonic()
     if process.returncode:
-        raise Failed(told(place, "\n".join(["", *(f"    {line}" for line in lines[-TAIL:])]) + "\n"))
+        raise Failed(told(place, "\n    ".join(["", *lines[-TAIL:]]), lines))
 
 
 def lines_of(process: subprocess.Popen[bytes]) -> Iterator[str]:
@@ -186,11 +200,11 @@ def lines_of(process: subprocess.Popen[bytes]) -> Iterator[str]:
     yield rest.decode("utf-8", "replace").rstrip()
 
 
-def told(place: Path, found: str) -> str:
-    """The failure in words: what was found, what was expected, and the fix that fits what was found."""
-    low = found.lower()
-    fix = next((fix for sign, fix in FIXES if sign in low), f"read {place.parent / 'build.log'}, then start again")
-    return f"The environment in {place} could not be built: {found} Expected: the pinned packages. Try: {fix}"
+def told(place: Path, found: str, lines: Sequence[str] = ()) -> str:
+    """The failure in words: what was found, what was expected, and the fix that fits it, or else an earlier line."""
+    fixes = (fix for text in (found, "\n".join(lines)) for sign, fix in FIXES if sign in text.lower())
+    fix = next(fixes, f"read {place.parent / 'build.log'}, then start again")
+    return f"The environment in {place} could not be built: {found}. Expected: the pinned packages. Try: {fix}"
 
 
 # -- others -------------------------------------------------------------------------------------------------------

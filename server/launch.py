@@ -62,8 +62,8 @@ def pins() -> str:
 
 
 def data_folder() -> str:
-    """Where environments are built: the plugin's data folder, or the user's for ReAlign outside a plugin."""
-    own = os.environ.get("CLAUDE_PLUGIN_DATA") or os.environ.get("REALIGN_HOME")
+    """Where environments are built: where the user says, the plugin's data folder, or the user's for ReAlign."""
+    own = os.environ.get("REALIGN_HOME") or os.environ.get("CLAUDE_PLUGIN_DATA")
     if own:
         return own
     if sys.platform == "darwin":
@@ -123,14 +123,16 @@ def build() -> str:
 
 
 def refuse(failure: str, words: list[str]) -> int:
-    """Say why there is no environment; a client, which shows no stderr, is told in answer to its first request."""
+    """Say why there is no environment: on stderr, and to a client, which shows none, in answer to all it asks."""
     print(failure, file=sys.stderr)
     if words[:1] == ["serve"]:
         import json
 
-        request = json.loads(sys.stdin.readline() or "{}")
-        error = {"code": -32603, "message": failure}
-        print(json.dumps({"jsonrpc": "2.0", "id": request.get("id"), "error": error}), flush=True)
+        for line in sys.stdin:
+            identity = json.loads(line).get("id")
+            if identity is not None:
+                error = {"code": -32603, "message": failure}
+                print(json.dumps({"jsonrpc": "2.0", "id": identity, "error": error}), flush=True)
     return 1
 
 
