@@ -21,7 +21,7 @@ HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 class Outline(HTMLParser):
     """Collects the tags and headings of a page, and complains about tags that are closed out of order."""
 
-    EMPTY = ("meta", "link", "rect", "line", "br", "img")
+    EMPTY = ("meta", "link", "rect", "line", "br", "wbr", "img")
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,7 +2,7 @@ import dataclasses
 import json
 import re
 
-from realign.report.summary import EXTRACTIVE, as_text, cost_in_words, duration, origin, summarize
+from realign.report.summary import EXTRACTIVE, as_text, duration, origin, summarize
 from realign.run import Run
 from support import SETTINGS, Batches, build_run, export_changed, start
 
@@ -34,12 +34,7 @@ def test_plan_and_cost_of_the_run_are_shown(tmp_path):
     )
     summary = summarize(run)
     assert (summary.machine, summary.batch_size) == ("M4 Max", 16)
-    assert "0.0125 EUR, 0.000313 an example" in as_text(summary)
-
-
-def test_a_cost_that_could_not_be_measured_gives_the_reason():
-    cost = {"total": "not measured", "watts_basis": "nobody has measured this machine"}
-    assert cost_in_words(cost) == "not measured: nobody has measured this machine"
+    assert "0.0125 EUR, 0.000313 EUR an example" in as_text(summary)
 
 
 def test_the_tier_comes_from_the_records_and_not_from_what_was_stored(tmp_path):

@@ -47,6 +47,7 @@ def manifest(run: Run, summary: Summary) -> dict[str, Any]:
         "ledger": [{**dataclasses.asdict(step), "dropped": step.dropped} for step in ledger(run)],
         "fingerprints": {state.name: run.stage(state.name).fingerprint for state in summary.stages},
         "in_force": run.noted("in_force", {}),
+        "mlx": run.noted("mlx", {}),
         "versions": versions(),
     }
 

@@ -18,9 +18,10 @@ from realign.quality.evidence import Evidence
 from realign.quality.gates import Verdict
 from realign.quality.ledger import Step, ledger
 from realign.report import drawings
+from realign.report.conditions import cost_in_words, cost_rows, in_force_rows, machine_rows
 from realign.report.manifest import versions
 from realign.report.samples import pick_samples
-from realign.report.summary import Summary, cost_in_words, duration, figures, public, summarize
+from realign.report.summary import Summary, duration, figures, public, summarize
 from realign.run import Run
 
 SAMPLES = 12
@@ -65,10 +66,11 @@ def render_page(run: Run, summary: Summary | None = None) -> str:
         settings={name: value for name, value in public(evidence.settings).items() if name != "model"},
         changed={each.name: each.default for each in summary.changed if each.name != "model"},
         versions=versions(),
-        in_force=run.noted("in_force", {}),
+        in_force=in_force_rows(summary.in_force),
         times=drawings.times([run.stage(state.name) for state in summary.stages]),
         cost=cost_in_words(summary.cost),
-        rested_on=summary.cost,
+        cost_rows=cost_rows(summary.cost),
+        machines=machine_rows(run),
     )
 
 
@@ -92,7 +94,7 @@ def shown(value: object) -> str:
     """A setting's value in words: "none" for nothing, a list with commas."""
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return "none" if value is None else str(value)
+    return "none" if value in (None, "") else str(value)
 
 
 def plain(text: str) -> str:

@@ -17,10 +17,10 @@ from realign import workflow
 from realign.curate.export import SPLITS, plain_name
 from realign.errors import RealignError
 from realign.quality.gates import TIERS, Verdict, worst
+from realign.report.conditions import NOT_MEASURED, cost_in_words, gather_in_force, in_force_lines, power_in_words
 from realign.run import Run, StageState
 from realign.settings import Settings
 
-NOT_MEASURED = "not measured"
 EXTRACTIVE = "made from the document's own sentences by rules, no language model"
 ENDED = ("passed", "warned", "blocked")
 FILES = {
@@ -55,7 +55,7 @@ class Summary:
 
     tier: the worst gate of the stages that have ended, or "not measured" before the first has. examples counts
     exported rows. measured names the stages whose gates stand in verdicts. plan, cost and preflight are as the run
-    noted them; notes say what could not be found out.
+    noted them, in_force as its worker measured it; notes say what could not be found out.
     """
 
     text: str
@@ -83,6 +83,7 @@ class Summary:
     changed: tuple[Changed, ...]
     plan: dict[str, Any]
     cost: dict[str, Any]
+    in_force: dict[str, Any]
     preflight: list[dict[str, str]]
     paths: dict[str, str]
     notes: tuple[str, ...]
@@ -108,7 +109,7 @@ def summarize(run: Run) -> Summary:
         batch_size=cost.get("batch_size") or plan.get("batch_size"), seconds=round(seconds, 3),
         examples_per_second=round(examples / seconds, 3) if examples and seconds else None,
         author=" and ".join(authors), judge=judge, origin=origin(authors, judge), verdicts=verdicts,
-        dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost,
+        dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost, in_force=gather_in_force(run),
         preflight=run.noted("preflight", []), paths=paths_of(run), notes=notes,
     )  # fmt: skip
 
@@ -165,6 +166,7 @@ def public(settings: Settings) -> dict[str, Any]:
         values["model"] = plain_name(values["model"])
     for section, name in (("source", "author"), ("candidates", "author"), ("judge", "judge")):
         values[section][name] = plain_name(values[section][name])
+    values["hardware"]["hosts"] = plain_name(values["hardware"]["hosts"])
     values["filter"]["evaluation_files"] = [plain_name(file) for file in values["filter"]["evaluation_files"]]
     return values
 
@@ -229,6 +231,8 @@ def as_text(summary: Summary) -> str:
     if summary.changed:
         lines += ["", "Settings changed"]
         lines += [f"  {each.name} = {each.used!r} (default {each.default!r})" for each in summary.changed]
+    if summary.in_force:
+        lines += ["", "In force in the worker", *(f"  {line}" for line in in_force_lines(summary.in_force))]
     lines += ["", f"Tier   {summary.tier}", f"Train  {summary.paths.get('train', 'not written')}"]
     return "\n".join(lines)
 
@@ -248,6 +252,10 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         ("Time", f"{duration(summary.seconds)}{rate}"),
         ("Cost", cost_in_words(summary.cost)),
     ]
+    if summary.cost.get("watts") is not None:
+        shown.append(("Power", power_in_words(summary.cost)))
+    if summary.cost.get("basis"):
+        shown.append(("Prices", str(summary.cost["basis"])))
     shown += [("Next", summary.next_stage)] if summary.next_stage else []
     return shown + [(name.capitalize(), path) for name, path in summary.paths.items() if name in ("card", "report")]
 
@@ -259,15 +267,6 @@ def gate_lines(verdicts: tuple[Verdict, ...]) -> list[str]:
         measurement = str(verdict).removeprefix(f"{verdict.gate}: ").replace(f": {verdict.tier}", "", 1)
         lines.append(f"  {verdict.stage:<11}{verdict.gate:<24}{verdict.tier:<8}{measurement}")
     return ["Gates", *lines] if lines else ["Gates", "  none measured yet"]
-
-
-def cost_in_words(cost: dict[str, Any]) -> str:
-    """The cost that was noted with the run (see hardware/cost.py), or that it was not measured, and why."""
-    total, each = cost.get("total"), cost.get("per_example")
-    if not isinstance(total, int | float):
-        return f"{NOT_MEASURED}: {cost['watts_basis']}" if cost.get("watts_basis") else NOT_MEASURED
-    shown = f"{total:.4g} {cost.get('currency', '')}".strip()
-    return f"{shown}, {each:.3g} an example" if isinstance(each, int | float) else shown
 
 
 def duration(seconds: float) -> str:
