@@ -12,10 +12,13 @@ import pytest
 from processes import EASY, TIDES, dataset_bytes, ended_for_sure, members, until, workers_of
 from realign import workflow
 from realign.errors import Blocked, Busy, Interrupted, RealignError, StageFailed, UsageError
+from realign.hardware.energy import Energy
+from realign.hardware.environment import in_force
 from realign.intake.request import Request
 from realign.intake.start import start_run
 from realign.job.process import Job, carry_on, finish, follow, rebuild, start_stage, stop
 from realign.job.progress import Progress, Watch, duration
+from realign.job.record import note_cost, note_work
 from realign.job.worker import as_plain
 from realign.run import Run
 
@@ -57,9 +60,69 @@ def test_a_worker_runs_every_stage_in_a_process_group_of_its_own(run: Run) -> No
 def test_a_run_records_what_was_in_force_and_what_it_cost(run: Run) -> None:
     carry_on(run.folder, "source", lambda progress: None)
     force, cost = run.noted("in_force"), run.noted("cost")
-    assert force["TOKENIZERS_PARALLELISM"] == "false" and "nice" in force and force["priority"]
+    assert {name: force[name] for name in ("TOKENIZERS_PARALLELISM", "MLX_METAL_PREALLOCATE")} == {
+        "TOKENIZERS_PARALLELISM": "false", "MLX_METAL_PREALLOCATE": "1"
+    }  # fmt: skip
+    assert force["MLX_METAL_FAST_SYNCH"] == "1" and f"nice {force['nice']}" in force["priority"] and force["system"]
     assert cost["seconds"] == pytest.approx(run.stage("source").seconds)
-    assert cost["machine"]
+    assert cost["machine"] and cost["batch_size"] and cost["currency"] == "USD" and cost["watts_basis"]
+    assert (run.noted("mlx"), run.noted("changed_in_force")) == (None, None)  # no stage needed a model
+
+
+def test_one_setting_turns_fast_synch_off_in_the_worker(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLX_METAL_FAST_SYNCH", "1")
+    run.note("settings", {**run.noted("settings"), "hardware": {"fast_synch": False}})
+    carry_on(run.folder, "source", lambda progress: None)
+    assert run.noted("in_force")["MLX_METAL_FAST_SYNCH"] == "0"
+
+
+def test_users_who_turned_fast_synch_off_themselves_keep_it_off(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLX_METAL_FAST_SYNCH", "0")
+    carry_on(run.folder, "source", lambda progress: None)
+    assert run.noted("in_force")["MLX_METAL_FAST_SYNCH"] == "0"
+
+
+@pytest.mark.slow
+def test_a_worker_that_asked_a_model_notes_what_mlx_says_of_its_device(tmp_path: Path) -> None:
+    from realign.engine.tiny import make_tiny_model
+
+    source, model = tmp_path / "tides.md", tmp_path / "tiny"
+    source.write_text("# Tides\n\nA tide is the regular rise and fall of the sea. " * 40, encoding="utf-8")
+    make_tiny_model(model, source.read_text(), vocabulary=300, width=32, layers=1)
+    settings = {"judge": {"judge": str(model)}, "gates": dict.fromkeys(("prompt_clarity", "parse_success"), 0.0)}
+    request = Request((str(source),), settings=settings, output=str(tmp_path))
+    with closing(start_run(request)) as run:
+        for stage in ("source", "candidates", "judge"):
+            end(start_stage(run.folder, stage))
+        mlx = run.noted("mlx")
+        assert mlx["device"].startswith("Device(") and mlx["name"] and mlx["mlx"] and mlx["mlx-lm"]
+        assert run.noted("in_force")["TOKENIZERS_PARALLELISM"] == "false"
+
+
+def test_a_variable_that_changed_and_energy_that_was_read_are_noted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    first = in_force()
+    note_work(run, first, Energy(30.0, 2.0, "counter"))
+    assert run.noted("changed_in_force") is None
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"  # as `mlx_lm lora` does
+    note_work(run, first, Energy(10.0, 3.0, "counter"))
+    note_work(run, first, Energy(None, 9.0, "lost"))
+    assert run.noted("changed_in_force") == {"TOKENIZERS_PARALLELISM": "false at first, true now"}
+    assert run.noted("energy") == {"joules": 40.0, "seconds": 5.0, "source": "counter"}
+    note_cost(run)
+    assert (run.noted("cost")["watts"], run.noted("cost")["per_example"]) == (8.0, None)
+
+
+def test_a_wall_clock_that_is_set_back_takes_no_time_away(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**9, 0, -3600))
+    monkeypatch.setattr("realign.run.time.time", lambda: float(next(clock)))
+    run.begin("source", 0, "print")
+    run.end("source", "failed")
+    assert 0 <= run.stage("source").seconds < 60
+    run.begin("source", 0, "print")
+    run.began.clear()  # begun by another process, which was killed
+    run.end("source", "cancelled")
+    assert 0 <= run.stage("source").seconds < 60
 
 
 def test_a_stage_that_has_passed_is_not_done_again(run: Run) -> None:

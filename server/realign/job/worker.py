@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dataclasses
 import json
 import os
 import select
@@ -77,9 +76,11 @@ def work(folder: Path, which: str, stopping: Callable[[], bool]) -> tuple[int, d
 def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str, int]:
     """Run the stages asked for in order, up to the first that is rejected. Gives (last stage, exit code)."""
     from realign import workflow
+    from realign.hardware.energy import metered
+    from realign.job.record import note_conditions, note_cost, note_work
     from realign.quality.gates import worst
 
-    note_conditions(run)
+    first = note_conditions(run)
     last = ""
     for name in stages_to_run(run, which):
         last = name
@@ -87,8 +88,10 @@ def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str,
             raise Interrupted(f"{name} was stopped", fix="the same command goes on where it stopped")
         if is_current(run, name):
             continue
-        verdicts = workflow.run_stage(run, name, stopping)
+        with metered() as energy:
+            verdicts = workflow.run_stage(run, name, stopping)
         run.note(f"thresholds of {name}", thresholds(run))
+        note_work(run, first, energy)
         note_cost(run)
         if worst(verdicts) == "REJECT":
             return name, 3
@@ -137,30 +140,6 @@ def thresholds(run: Run) -> dict[str, Any]:
     from realign.workflow import settings_of
 
     return settings_of(run).gates.model_dump(mode="json")
-
-
-def note_conditions(run: Run) -> None:
-    """Keep what holds while this process works, and count the time of a worker that was killed before it could."""
-    from realign.hardware.environment import in_force, raise_priority
-
-    priority = raise_priority()
-    run.note("in_force", {**in_force(), "priority": priority.note})
-    run.db.execute(
-        "UPDATE stages SET status = 'cancelled', seconds = seconds + MAX(updated - started, 0) WHERE status = 'running'"
-    )
-
-
-def note_cost(run: Run) -> None:
-    """Keep what the run has cost so far: all its stages together, on this machine. None is what was not measured."""
-    from realign.hardware.cost import NOT_MEASURED, measure_cost
-    from realign.hardware.machines import this_machine
-    from realign.workflow import settings_of, stages_of
-
-    seconds = sum(run.stage(stage.name).seconds for stage in stages_of(run))
-    settings = settings_of(run)
-    cost = measure_cost(seconds, run.count("row"), this_machine(), settings.cost, settings.candidates.batch_size)
-    plain = {key: None if value == NOT_MEASURED else value for key, value in dataclasses.asdict(cost).items()}
-    run.note("cost", {**plain, "cost": plain["total"], "cost_per_example": plain["per_example"]})
 
 
 def take_lock(run: Run, held: contextlib.ExitStack) -> None:

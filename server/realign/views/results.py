@@ -147,6 +147,10 @@ class RunSummary(Answer):
     seconds: float
     examples_per_second: float | None
     cost: str
+    cost_per_example: float | None = Field(description="in currency; null where it was not measured")
+    currency: str
+    power: str = Field(description="watts, and what they rest on")
+    in_force: list[str] = Field(description="priority, environment and device, measured in the worker")
     author: str
     judge: str
     origin: str
@@ -270,14 +274,17 @@ def gates_result(checked: Checked, what: str) -> GatesResult:
 
 def run_summary(summary: Summary) -> RunSummary:
     """The answer to summarize."""
-    from realign.report.summary import cost_in_words
+    from realign.report.conditions import cost_in_words, in_force_lines, power_in_words
 
     same = ("folder", "data_type", "workflow", "model", "tier", "status", "next_stage", "examples", "machine",
             "batch_size", "seconds", "examples_per_second", "author", "judge", "origin", "paths")  # fmt: skip
     return RunSummary(
         **{name: getattr(summary, name) for name in same}, **summary.splits,
         summary=summary.text, run=name_of(Path(summary.folder)),
-        cost=cost_in_words(summary.cost), gates=[f"{verdict.stage}: {verdict}" for verdict in summary.verdicts],
+        cost=cost_in_words(summary.cost), cost_per_example=summary.cost.get("per_example"),
+        currency=str(summary.cost.get("currency", "")), power=power_in_words(summary.cost),
+        in_force=in_force_lines(summary.in_force),
+        gates=[f"{verdict.stage}: {verdict}" for verdict in summary.verdicts],
         dropped=[f"{drop.stage}: {drop.count} {drop.kind}, {drop.reason}" for drop in summary.dropped],
         settings_changed=[f"{each.name} = {each.used!r} (default {each.default!r})" for each in summary.changed],
     )  # fmt: skip
