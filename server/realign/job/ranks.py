@@ -1,25 +1,15 @@
-"""Several machines answer the items of a stage: start their ranks under mlx.launch, keep what they answer, mind losses.
+"""Several machines answer the items of a stage: keep what their ranks answer, and mind losses.
 
-    share = share_among(read_hosts(path))            for Work(..., share=share)
+    share = sharing_of(settings)                     for Work(..., share=share)
 
 Each rank (rank.py) answers separate portions; every round's batches come back here in the items' order and are
-committed like any others. mlx.launch ends all ranks when one dies, says nothing of one that froze, and gives 0 whatever
-happened: so each rank gives signs of life, and success is a file that rank 0 writes last. When a machine is lost, the
-others are started again with what is left of the work; with none left this process does it alone.
+committed like any others. When a machine is lost, the others are started again with what is left of the work, its
+share among it; with none left this process does it alone.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import re
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,58 +17,32 @@ from pathlib import Path
 from typing import Any
 
 from realign.errors import Interrupted, StageFailed
-from realign.hardware.environment import FACTS, worker_environment
-from realign.hardware.hosts import Host, Hosts
+from realign.hardware.hosts import Hosts, read_hosts
+from realign.hardware.named import machine_named
+from realign.job.launch import LOOK_EVERY, Launch, launched
 from realign.job.process import rebuild
 from realign.job.wire import unpack
-from realign.run import DATABASE, Batch, Run, write_atomically
+from realign.run import Batch, Run
+from realign.settings import Settings
 from realign.work import Answer, Share, Work, in_order
 
-SAID = re.compile(rb"@realign (\d+) (\w+)")
-LOOK_EVERY = 0.05  # seconds
 FROZEN_AFTER = 30.0  # seconds without a sign of life
-LATE_AFTER = 120.0  # seconds until the first one: a rank imports MLX before
 RETRIES = 1  # launches that may end without a reason
+CHECK = "`realign preflight` on the host file"
 
 
-@dataclass(slots=True)
-class Launch:
-    """One mlx.launch that runs. said: the last word of each rank; heard: when it last gave a sign of life."""
+def sharing_of(settings: Settings) -> Share | None:
+    """How the settings divide a stage's items; None for this machine alone. Raises UsageError for a bad host file."""
+    if not settings.hardware.hosts:
+        return None
+    hosts = read_hosts(Path(settings.hardware.hosts).expanduser())
+    return share_among(hosts, expected_speeds(hosts)) if len(hosts.hosts) > 1 else None
 
-    process: subprocess.Popen[bytes]
-    scratch: Path
-    began: float
-    said: dict[int, str] = field(default_factory=dict)
-    heard: dict[int, float] = field(default_factory=dict)
 
-    def listen(self) -> None:
-        """Read what the ranks say until the launch ends; runs in a thread."""
-        assert self.process.stdout
-        for line in self.process.stdout:
-            for rank, word in SAID.findall(line):
-                self.heard[int(rank)] = time.monotonic()
-                if word != b"beat":
-                    self.said[int(rank)] = word.decode()
-
-    def silent(self, ranks: int, frozen_after: float) -> list[int]:
-        """Ranks that have given no sign of life for too long."""
-        now = time.monotonic()
-        first = max(LATE_AFTER, frozen_after)
-        return [
-            rank
-            for rank in range(ranks)
-            if now - self.heard.get(rank, self.began) > (frozen_after if rank in self.heard else first)
-        ]
-
-    def end(self) -> None:
-        """End the launch and every rank of it on this machine; those elsewhere end with their ssh."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(1.0)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+def expected_speeds(hosts: Hosts) -> list[float]:
+    """What the hosts' machines are known to manage, until a round has measured it; equal where one is unknown."""
+    rates = [machine_named(host.machine).shared_rate if host.machine else None for host in hosts.hosts]
+    return [rate or 0.0 for rate in rates] if all(rates) else [1.0] * len(rates)
 
 
 def share_among(hosts: Hosts, speeds: Sequence[float] | None = None, frozen_after: float = FROZEN_AFTER) -> Share:
@@ -111,11 +75,11 @@ class Team:
         """Batches in the items' order, whoever is lost on the way."""
         self.places, answered = list(range(len(self.hosts.hosts))), 0
         while answered < len(items):
-            if sum(self.speeds[place] > 0 for place in self.places) < 2 and self.places == [0]:
+            if self.places == [0]:
                 yield from self.alone(work, items[answered:], grain, prepare)
                 return
             self.past = dict(self.tallies)
-            with launched(self, work) as launch:
+            with launched(self.hosts, self.places, [self.speeds[p] for p in self.places], work) as launch:
                 for batch in self.batches(launch, work):
                     yield batch
                     answered += len(batch.done)
@@ -124,29 +88,23 @@ class Team:
 
     def alone(self, work: Work, items: Sequence[Any], grain: int, prepare: Callable[[], Answer]) -> Iterator[Batch]:
         """What is left when no other machine is: answered in this process."""
-        if work.settings.hardware.sharded:
-            raise StageFailed(
-                "The machines that held the other shards of the model are gone", "all of them", "`realign preflight`"
-            )
         work.run.event(work.stage, "no other machine is left: this one goes on alone")
         yield from in_order(items, grain, prepare)
 
     def batches(self, launch: Launch, work: Work) -> Iterator[Batch]:
         """What the ranks answer, as it comes, until they have ended. Raises the error they told, or Interrupted."""
-        number, waiting = 1, True
-        while waiting:
-            waiting = launch.process.poll() is None  # looked at first: what was written before the end is read after it
+        number, going = 1, True
+        while going:
+            # Looked at first: what was written before the end is then read after it.
+            told = any((launch.scratch / name).exists() for name in ("finished.json", "error.json"))
+            going = not told and launch.running() and not launch.silent(len(self.places), self.frozen_after)
             if work.stopping():
                 raise Interrupted(f"{work.stage} was stopped", fix="the same command goes on where it stopped")
             while (path := launch.scratch / f"round-{number:06}.json").exists():
                 yield from self.read(path, work)
                 path.unlink()
                 number += 1
-            if (launch.scratch / "finished.json").exists() or (launch.scratch / "error.json").exists():
-                break
-            if waiting:
-                if launch.silent(len(self.places), self.frozen_after):
-                    return
+            if going:
                 time.sleep(LOOK_EVERY)
         self.conclude(launch, work)
 
@@ -158,11 +116,12 @@ class Team:
 
     def conclude(self, launch: Launch, work: Work) -> None:
         """Keep what the ranks said last. Raises the error that they told."""
-        error = launch.scratch / "error.json"
+        error, finished = launch.scratch / "error.json", launch.scratch / "finished.json"
         if error.exists():
             told = json.loads(error.read_text(encoding="utf-8"))
+            place = self.places[told["rank"]]
+            told["error"]["found"] = f"On host {place + 1} ({self.hosts.hosts[place].ssh}): {told['error']['found']}"
             raise rebuild(told["error"])
-        finished = launch.scratch / "finished.json"
         if finished.exists():
             work.run.note("engine", json.loads(finished.read_text(encoding="utf-8"))["engine"])
 
@@ -178,113 +137,45 @@ class Team:
         everything = sum(tally["examples"] for tally in self.tallies.values()) or 1
         parts = [{**tally, "share": tally["examples"] / everything} for _, tally in sorted(self.tallies.items())]
         run.note(f"machines of {stage}", parts)
+        run.note("machines", together(run))
 
     def lose(self, launch: Launch, work: Work) -> None:
-        """Leave out the machines that were lost. Raises StageFailed when none can be named twice in a row."""
+        """Leave out the machines that were lost. Raises StageFailed where nobody can go on with their share."""
         silent = launch.silent(len(self.places), self.frozen_after)
-        lost = silent or [rank for rank in range(len(self.places)) if launch.said.get(rank) not in ("left", "done")]
-        if not lost or len(lost) == len(self.places):
-            self.failed += 1
-            if self.failed > RETRIES:
-                raise StageFailed(
-                    "The machines of the launch ended without a result",
-                    "rounds of answers",
-                    "`realign preflight` on the host file; the run's worker.log has what they said",
-                )
-            work.run.event(work.stage, "the launch ended without a result and is tried again")
+        lost = silent or launch.lost(len(self.places))
+        named = [place for place in map(self.places.__getitem__, lost) if self.speeds[place]]
+        if not named or len(lost) == len(self.places):
+            self.try_again(work)
             return
-        for rank in lost:
-            place = self.places[rank]
+        for place in named:
             how = "gave no sign of life" if silent else "died or could not be reached"
-            work.run.event(
-                work.stage, f"host {place + 1} ({self.hosts.hosts[place].ssh}) {how}: the others do its share",
-                {"host": place + 1, "how": how},
-            )  # fmt: skip
+            where = f"host {place + 1} ({self.hosts.hosts[place].ssh}) {how}"
+            if work.settings.hardware.sharded:
+                raise StageFailed(f"A shard of the model is lost: {where}", "all machines that hold one", CHECK)
+            work.run.event(work.stage, f"{where}: the others do its share", {"host": place + 1})
             self.speeds[place] = 0.0
         # Rank 0 keeps the run's folder: it stays, to coordinate, even when it could not do its own share.
         self.places = [place for place in self.places if place == 0 or self.speeds[place] > 0]
 
-
-# -- starting the ranks -----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def launched(team: Team, work: Work) -> Iterator[Launch]:
-    """The ranks of the team's machines, started; ended when the block is left, however."""
-    with tempfile.TemporaryDirectory(prefix="realign-") as folder:
-        scratch = Path(folder)
-        copy_database(work.run, scratch)
-        hosts = [team.hosts.hosts[place] for place in team.places]
-        write_atomically(scratch / "hosts.json", [host_file(team.hosts, team.places)])
-        speeds = json.dumps([team.speeds[place] for place in team.places])
-        command = [
-            sys.executable, "-c", "from mlx._distributed_utils.launch import main; main()",
-            "--hostfile", str(scratch / "hosts.json"), "--backend", team.hosts.backend,
-            "--starting-port", str(free_ports(sum(len(host.ips) for host in hosts))),
-            *environment_words(work), "--",
-            "/bin/sh", "-c", pick_python(hosts), "rank", work.stage, str(scratch), speeds, str(os.getpid()),
-        ]  # fmt: skip
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
-        launch = Launch(process, scratch, time.monotonic())
-        listener = threading.Thread(target=launch.listen, daemon=True)
-        listener.start()
-        quiet = threading.Thread(target=_end_its_looking, args=(launch, len(hosts)), daemon=True)
-        quiet.start()
-        try:
-            yield launch
-        finally:
-            launch.end()
-            listener.join(1.0)
+    def try_again(self, work: Work) -> None:
+        """Once more with the same machines. Raises StageFailed the second time."""
+        self.failed += 1
+        if self.failed > RETRIES:
+            found = "The machines of the launch ended twice without a result"
+            raise StageFailed(found, "rounds of answers", f"{CHECK}; the run's worker.log has what they said")
+        work.run.event(work.stage, "the launch ended without a result and is tried again")
 
 
-def _end_its_looking(launch: Launch, ranks: int) -> None:
-    """Write one line to mlx.launch once every rank has closed its stdin (see rank.py): it stops looking then."""
-    while launch.process.poll() is None and len(launch.heard) < ranks:
-        time.sleep(LOOK_EVERY)
-    with contextlib.suppress(OSError):
-        assert launch.process.stdin
-        launch.process.stdin.write(b"\n")
-        launch.process.stdin.flush()
+def together(run: Run) -> list[dict[str, Any]]:
+    """What each machine has done in all stages of a run: items, busy seconds, items/s."""
+    from realign.workflow import settings_of, stages_of
 
-
-def copy_database(run: Run, folder: Path) -> None:
-    """A copy of the run's database as it is now, in one file, for the ranks to read."""
-    import sqlite3
-
-    with contextlib.closing(sqlite3.connect(folder / DATABASE)) as copy:
-        run.db.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")
-
-
-def host_file(hosts: Hosts, places: Sequence[int]) -> str:
-    """The hosts at `places` in the JSON that mlx.launch reads."""
-    chosen = [hosts.hosts[place] for place in places]
-    rows = [{"ssh": host.ssh, "ips": host.ips, "rdma": [host.rdma[p] for p in places if host.rdma]} for host in chosen]
-    return json.dumps({"backend": hosts.backend, "hosts": rows})
-
-
-def environment_words(work: Work) -> list[str]:
-    """The environment of every worker, as words of mlx.launch: ssh carries no variables by itself."""
-    environment = worker_environment(os.environ, fast_synch=work.settings.hardware.fast_synch)
-    names = [name for name, _, _ in FACTS if name in environment]
-    return [word for name in names for word in ("--env", f"{name}={environment[name]}")]
-
-
-def pick_python(hosts: Sequence[Host]) -> str:
-    """A shell script that runs a rank with the interpreter of its own host: mlx.launch knows one for all."""
-    import shlex
-
-    cases = [f"{rank}) python={shlex.quote(host.python or sys.executable)};;" for rank, host in enumerate(hosts)]
-    return f'case $MLX_RANK in {" ".join(cases)} esac; exec "$python" -P -m realign.job.rank "$@"'
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighboring TCP ports that nobody listens on here."""
-    for start in range(30000 + os.getpid() % 20000, 60000, count):
-        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
-            for port in range(start, start + count):
-                listener = held.enter_context(socket.socket())
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                listener.bind(("", port))
-            return start
-    raise StageFailed(f"No {count} free ports between 30000 and 60000", "ports for the ranks", "close other programs")
+    size, sums = settings_of(run).candidates.batch_size, dict[int, dict[str, Any]]()
+    for stage in stages_of(run):
+        for place, part in enumerate(run.noted(f"machines of {stage.name}", [])):
+            kept = sums.setdefault(place, {"machine": part["machine"], "host": part["host"], "batch_size": size})
+            for name in ("examples", "seconds"):
+                kept[name] = kept.get(name, 0) + part[name]
+    for kept in sums.values():
+        kept["examples_per_second"] = kept["examples"] / kept["seconds"] if kept["seconds"] else None
+    return list(sums.values())

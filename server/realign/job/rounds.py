@@ -95,7 +95,7 @@ class Part:
         self, answer: Answer | None, portions: Sequence[Sequence[Any]], mine: Sequence[int], planted_in: int
     ) -> dict[str, Any]:
         """This rank's batches, the seconds they took, and its answer to the item planted in this round."""
-        if answer is None:
+        if answer is None or not self.speeds[self.group.rank]:
             return {"batches": {}, "seconds": 0.0, "planted": None}
         began = time.monotonic()
         batches = {place: pack(answer(portions[place])) for place in mine}
