@@ -15,7 +15,8 @@ from pathlib import Path
 
 SERVER = Path(__file__).resolve().parents[1] / "server"
 
-if sys.version_info < (3, 10):  # noqa: UP036: slots=True saves memory only, and Python 3.9 does not know it
+# slots=True saves memory only, and Python 3.9 does not know it.
+if sys.version_info < (3, 10):  # noqa: UP036
     _dataclass = dataclasses.dataclass
     dataclasses.dataclass = lambda cls=None, slots=False, **rest: _dataclass(cls, **rest)  # type: ignore
 

@@ -2,7 +2,7 @@
 
 A line of JSON for each run, or for a command without one, goes to activity.jsonl in the plugin's data folder
 (ledger.py): machine, batch size, examples, seconds, cost; null is what was not measured. Where gates were measured, the
-model is told their verdict as a fact. It serves PostToolUse and PostToolUseFailure. Every other command passes in silence.
+model is told their verdict as a fact. Serves PostToolUse and PostToolUseFailure; other commands pass in silence.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
     ask_for(command, session)        pre_tool_use.py, just before that command runs
 
 The client runs the environment file's lines at the head of every Bash command. They export the standard's variables;
-and where ask_for has left a marker that holds a piece of the very command that begins, the shell raises its own priority
-and removes the marker. A rewritten command would lose or gain permissions: with `nice -n -10` in front, a rule such as
-Bash(timeout 5 mlx_lm.lora *) holds no more and Bash(nice *) begins to hold. Standard library only, Python 3.9.
+and where ask_for has left a marker that holds a piece of the very command that begins, the shell raises its own
+priority and removes the marker. A rewritten command would lose or gain permissions: with `nice -n -10` in front, a rule
+such as Bash(timeout 5 mlx_lm.lora *) holds no more and Bash(nice *) begins to hold. Standard library only, Python 3.9.
 """
 
 from __future__ import annotations
