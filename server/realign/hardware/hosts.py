@@ -27,7 +27,7 @@ FIELDS = ("ssh", "ips", "rdma", "python", "machine")
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One machine. ssh: its name for ssh, LOCAL for this one; ips: where others reach it; rdma: a device to each host.
+    """One machine. ssh: its name for ssh, LOCAL for this one; ips: where others reach it; rdma: device(s) to each host.
 
     python: the interpreter there that has ReAlign, "" for the same path as here. machine: its name in the catalogue of
     machines, "" to ask the machine itself.
@@ -35,7 +35,7 @@ class Host:
 
     ssh: str
     ips: tuple[str, ...]
-    rdma: tuple[str | None, ...] = ()
+    rdma: tuple[str | tuple[str, ...] | None, ...] = ()
     python: str = ""
     machine: str = ""
 
@@ -84,18 +84,28 @@ def _host(row: Any, where: str) -> Host:
         raise UsageError(f"{where}: unknown {', '.join(unknown)}", f"only {', '.join(FIELDS)}")
     for name in ("ssh", "python", "machine"):
         value = row.get(name, "")
-        # A name that begins with a dash would be an option of ssh's.
-        if not isinstance(value, str) or value.startswith("-") or (name == "ssh" and not value):
-            raise UsageError(f"{where}: {name} is {value!r}", "a name")
+        if not _is_name(value) or (name == "ssh" and not value):
+            raise UsageError(f"{where}: {name} is {value!r}", "a name on one line")
     ips, rdma = row.get("ips"), row.get("rdma", [])
     if not isinstance(ips, list) or not ips or not all(_is_address(ip) for ip in ips):
         raise UsageError(f"{where}: ips is {ips!r}", 'a list of addresses such as ["10.0.0.2"]')
-    if not isinstance(rdma, list) or not all(device is None or isinstance(device, str) for device in rdma):
+    if not isinstance(rdma, list) or not all(map(_is_device, rdma)):
         raise UsageError(
             f"{where}: rdma is {rdma!r}", 'a device for each host and null for itself, such as [null, "rdma_en2"]'
         )
     ssh = LOCAL if row["ssh"] in ("localhost", "::1") else row["ssh"]
-    return Host(ssh, tuple(ips), tuple(rdma), row.get("python", ""), row.get("machine", ""))
+    devices = tuple(tuple(device) if isinstance(device, list) else device for device in rdma)
+    return Host(ssh, tuple(ips), devices, row.get("python", ""), row.get("machine", ""))
+
+
+def _is_name(value: Any) -> bool:
+    """One line of text. A name that begins with a dash would be an option of ssh's."""
+    return isinstance(value, str) and value.isprintable() and not value.startswith("-")
+
+
+def _is_device(value: Any) -> bool:
+    """None for itself, a device, or several where more than one cable leads there."""
+    return value is None or all(isinstance(name, str) for name in (value if isinstance(value, list) else [value]))
 
 
 def _is_address(value: Any) -> bool:
