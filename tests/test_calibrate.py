@@ -6,19 +6,26 @@ import json
 import math
 import os
 import signal
+import time
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from processes import listed
+from processes import TIDES, listed
+from realign import workflow
 from realign.cli import main
 from realign.errors import Busy, Interrupted, ModelError, UsageError
 from realign.hardware import calibration
-from realign.hardware.calibration import calibrated, read_calibrations
+from realign.hardware.calibration import Calibration, Point, calibrated, read_calibrations
 from realign.hardware.fit import BATCHES
 from realign.hardware.machines import this_machine
+from realign.hardware.memory import bits_on
 from realign.hardware.models import measure_model
+from realign.hardware.plan import make_plan
+from realign.intake.request import Request
+from realign.intake.start import start_run
 from realign.job import calibrate as job
 from realign.job.measure import make_case
 from realign.job.progress import Progress
@@ -61,6 +68,59 @@ def test_a_real_model_is_measured_kept_shown_and_used(model: Path, capsys: pytes
     assert machine.batch_size == found.best_scoring and "tiny, 32 bit" in machine.basis
     assert as_page(found) == Path(said["chart"]).read_text("utf-8")
     assert as_text(found).count("<- knee") == 2
+
+
+def kept(model: Path, scoring: int, generation: int) -> None:
+    """A calibration of this machine and this model, as if it had been measured just now."""
+    size = measure_model(str(model))
+    points = tuple(Point(batch_size, 1.0, 1.0, 1.0) for batch_size in BATCHES)
+    machine, total = this_machine(), float(size.parameters or 0)
+    calibration.keep(
+        Calibration(
+            machine.name, machine.name, machine.memory_gb, calibration.mlx_version(), "tiny", "id", total,
+            float(size.active or total), bits_on(machine, size.bits), 700, points, points, scoring, generation,
+            time.time(),
+        )
+    )  # fmt: skip
+
+
+def sizes_of(model: Path, folder: Path, **asked: int) -> tuple[int, int, list[str]]:
+    """(judges' batch size, author's batch size, what the plan rests on) of a run in `folder`, new or found again."""
+    sections = {section: {"batch_size": size} for section, size in asked.items()}
+    request = Request((str(TIDES),), "dpo", author=str(model), judge=str(model), settings=sections, output=str(folder))
+    with closing(start_run(request)) as run:
+        settings = workflow.settings_of(run)
+        return settings.judge.batch_size, settings.candidates.batch_size, run.noted("plan")["basis"]
+
+
+def test_a_run_works_at_the_measured_batch_sizes_and_says_what_they_rest_on(model: Path, tmp_path: Path) -> None:
+    kept(model, scoring=4, generation=16)
+    judging, writing, basis = sizes_of(model, tmp_path)
+    assert (judging, writing) == (4, 16)
+    assert [line for line in basis if line.startswith("judge.batch_size 4: calibration of 20")]
+    assert sizes_of(model, tmp_path / "asked", judge=3)[:2] == (3, 16)
+
+
+def test_a_calibration_changes_no_batch_size_of_a_run_that_is_there(model: Path, tmp_path: Path) -> None:
+    before = sizes_of(model, tmp_path)
+    kept(model, scoring=1, generation=2)
+    assert sizes_of(model, tmp_path) == before
+    kept(model, scoring=2, generation=1)
+    assert sizes_of(model, tmp_path) == before
+    assert sizes_of(model, tmp_path / "new")[:2] == (2, 1)
+
+
+def test_a_size_that_was_asked_for_goes_when_it_is_not_asked_for_again(model: Path, tmp_path: Path) -> None:
+    kept(model, scoring=4, generation=16)
+    assert sizes_of(model, tmp_path, judge=7)[0] == 7
+    assert sizes_of(model, tmp_path)[0] == 4
+
+
+def test_the_next_plan_uses_a_calibration_and_says_so(model: Path) -> None:
+    kept(model, scoring=4, generation=16)
+    plan = make_plan(str(model), machines=[this_machine()])
+    assert plan.batch_size == 4
+    assert any("calibration of 20" in line and "tiny, 32 bit" in line for line in plan.basis)
 
 
 def test_ctrl_c_keeps_nothing_and_leaves_no_worker(model: Path, home: Path) -> None:

@@ -20,7 +20,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realign.errors import UsageError
+from realign.errors import ModelError, UsageError
 from realign.intake.request import Request
 from realign.intake.roles import EXTRACTIVE, merge, settle
 from realign.intake.runs import remember
@@ -45,7 +45,8 @@ def start_run(request: Request) -> Run:
         run = find_same(parent, request.data_type, stem, sources)
         if run and run.noted("plan")["model"] == settings.model:
             plan = run.noted("plan")  # a newer plan's batch size would make finished stages stale
-        settings = with_batch_size(settings, plan, request)
+        settings, rests_on = with_batch_sizes(settings, plan, request, run)
+        plan["basis"] = [*plan["basis"], *rests_on]
         notes = {
             "data_type": request.data_type, "workflow": "curate", "stages": stages, "sources": sources,
             "settings": settings.model_dump(mode="json"), "plan": plan, "request": dataclasses.asdict(request),
@@ -125,15 +126,53 @@ def plan_of(request: Request, settings: Settings) -> dict[str, Any]:
     return dataclasses.asdict(make_plan(settings.model, data_type=request.data_type, prices=settings.cost))
 
 
-def with_batch_size(settings: Settings, plan: dict[str, Any], request: Request) -> Settings:
-    """The settings with the plan's batch size for this machine, where a model works and nobody asked for another."""
+def with_batch_sizes(
+    settings: Settings, plan: dict[str, Any], request: Request, run: Run | None
+) -> tuple[Settings, list[str]]:
+    """(settings with a batch size for each model at work that nobody asked another for, what measured ones rest on).
+
+    The run that is found again keeps the size it has, so that a calibration makes no finished stage stale; else it is
+    the knee that was measured here with that model, else the plan's for this machine.
+    """
     from realign.settings import parse_settings
 
-    size, values = plan["here"]["batch_size"], settings.model_dump(mode="json")
+    values, rests_on = settings.model_dump(mode="json"), []
     for section, role in (("candidates", "author"), ("judge", "judge")):
-        if size and values[section][role] != EXTRACTIVE and "batch_size" not in request.settings.get(section, {}):
-            values[section]["batch_size"] = size
-    return parse_settings(values)
+        model = values[section][role]
+        if model == EXTRACTIVE or "batch_size" in request.settings.get(section, {}):
+            continue
+        size = _size_before(run, section, role, model)
+        if size is None and (measured := measured_size(section, model)):
+            size = measured[0]
+            rests_on.append(f"{section}.batch_size {size}: {measured[1]}")
+        values[section]["batch_size"] = size or plan["here"]["batch_size"] or values[section]["batch_size"]
+    return parse_settings(values), rests_on
+
+
+def _size_before(run: Run | None, section: str, role: str, model: str) -> int | None:
+    """The batch size that a run worked at with the same model, unless it had been asked for by name."""
+    if run is None or "batch_size" in run.noted("request")["settings"].get(section, {}):
+        return None
+    earlier = run.noted("settings")[section]
+    return int(earlier["batch_size"]) if earlier[role] == model else None
+
+
+def measured_size(section: str, model: str) -> tuple[int, str] | None:
+    """(knee, what it rests on) of this machine's calibration with a model folder: scoring for judges, else generation.
+
+    None for an endpoint, whose batching is its own, and where no calibration holds.
+    """
+    from realign.hardware.calibration import find_calibration, title
+    from realign.hardware.machines import this_machine
+    from realign.hardware.models import measure_model
+
+    with contextlib.suppress(ModelError, OSError, ValueError):
+        folder = Path(model).expanduser()
+        found = find_calibration(this_machine(), measure_model(str(folder))) if folder.is_dir() else None
+        if found:
+            best = found.best_scoring if section == "judge" else found.best_generation
+            return best, f"calibration of {title(found)}"
+    return None
 
 
 # -- sources and folders ------------------------------------------------------------------------------------------

@@ -100,7 +100,8 @@ def only_one() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Busy(
-                "Another calibration is running: two at once would measure each other", fix="the same command when it has ended"
+                "Another calibration is running: two at once would measure each other",
+                fix="the same command when it has ended",
             ) from None
         yield
 
