@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from realign.hardware.environment import FACTS, in_force, raise_priority, worker_environment
+from realign.hardware.environment import (
+    FACTS,
+    changes,
+    in_force,
+    operating_system,
+    raise_priority,
+    worker_environment,
+)
 
 SERVER = Path(__file__).resolve().parents[2] / "server"
 SHOW = (
@@ -133,3 +140,29 @@ def test_what_is_in_force_is_read_from_the_process_itself(monkeypatch: pytest.Mo
 def test_a_priority_that_is_high_enough_is_left_alone() -> None:
     now = os.getpriority(os.PRIO_PROCESS, 0)
     assert raise_priority(now).how == "as it was started" and os.getpriority(os.PRIO_PROCESS, 0) == now
+
+
+@may_renice
+def test_what_a_worker_starts_inherits_its_priority_and_its_environment() -> None:
+    """As the reader of PDFs and the judge of code do."""
+    child = "import os; print(os.getpriority(os.PRIO_PROCESS, 0), os.environ['TOKENIZERS_PARALLELISM'])"
+    words = f"import subprocess, sys; conditions(); subprocess.run([sys.executable, '-c', {child!r}], check=True)"
+    command = [sys.executable, "-c", f"from realign.hardware.environment import conditions; {words}"]
+    environment = worker_environment({**os.environ, "PYTHONPATH": str(SERVER)})
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.split() == ["-10", "false"]
+
+
+def test_only_what_does_not_hold_any_more_is_a_change() -> None:
+    first: dict[str, str | int] = {"nice": -10, "TOKENIZERS_PARALLELISM": "false"}
+    assert changes(first, first) == {}
+    assert changes(first, {"nice": 0, "TOKENIZERS_PARALLELISM": "false"}) == {"nice": "-10 at first, 0 now"}
+
+
+def test_the_record_names_the_system_and_how_the_priority_came_about() -> None:
+    """In a child: raising the priority of the tests themselves would outlast the test."""
+    show = "import json; from realign.hardware.environment import *; print(json.dumps(conditions()))"
+    command = [sys.executable, "-c", show]
+    environment = worker_environment({**os.environ, "PYTHONPATH": str(SERVER)})
+    held = json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert held["system"] == operating_system() and f"nice {held['nice']}" in held["priority"]

@@ -23,6 +23,6 @@ def describe_device() -> dict[str, str | float]:
         "name": str(info.get("device_name", "not told")),
         "architecture": str(info.get("architecture", "not told")),
         "max_recommended_working_set_gb": round(float(size) / 1e9, 2) if size else "not told by MLX",
-        "mlx": mx.__version__,
+        "mlx": metadata.version("mlx"),
         "mlx-lm": metadata.version("mlx-lm"),
     }
