@@ -23,7 +23,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp_types import ToolAnnotations
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from realign import __version__
 from realign.errors import RealignError, UsageError
@@ -100,14 +100,21 @@ async def detect_data_type(
 @told
 async def plan_hardware(
     model: Annotated[str, Field(description="a name with its size (Qwen2.5-7B-Instruct-4bit), or a model folder")] = "",
-    parameters: Annotated[float, Field(ge=0, description="how many, such as 7e9, where the name does not say")] = 0,
+    parameters: Annotated[str, BeforeValidator(str), Field(description="70B or 7e9, where the name does not say")] = "",
     bits: Annotated[int, Field(ge=0, le=32, description="bits a weight; 0 takes them from the model")] = 0,
     data_type: DataType = "dpo",
-    task: Literal["curate", "align"] = "curate",
+    task: Annotated[
+        Literal["curate", "sft", "dpo", "rl"], Field(description="curation, or the training that decides memory")
+    ] = "curate",
     examples: Annotated[int, Field(ge=1)] = 1000,
+    tokens: Annotated[int, Field(ge=0, description="of the longest sequence; 0 for 1024")] = 0,
+    full: Annotated[bool, Field(description="training: every weight, not LoRA adapters")] = False,
+    machines: Annotated[
+        str, Field(description='what there is, such as "M4 Max 128GB, M2 Ultra 192GB"; empty: this one and the two')
+    ] = "",
     machine: Annotated[str, Field(description="the machine the user would like")] = "",
     batch_size: Annotated[int, Field(ge=0, description="the batch size the user would like; 0 for none")] = 0,
-    split: Annotated[str, Field(description="none, half or cores, if the user asks for one")] = "",
+    split: Annotated[str, Field(description="none, half, cores or a ratio like 2:1, if the user asks for one")] = "",
     transport: Annotated[str, Field(description="separate batches, rdma or exo, if the user asks for one")] = "",
     request: Annotated[str, Field(description="the user's own words, in which anti-patterns are heard")] = "",
 ) -> HardwarePlan:
@@ -116,10 +123,11 @@ async def plan_hardware(
     Give the model; leave the wishes empty unless the user has them. What must not be done is refused by name with its
     reason, and every figure says what it rests on. An unknown model size comes with a question to ask the user.
     """
-    wishes = {"machine": machine, "batch_size": batch_size, "split": split, "transport": transport}
+    wishes = {"machine": machine, "batch_size": batch_size, "split": split, "transport": transport, "bits": bits,
+              "tokens": tokens}  # fmt: skip
     given = {name: value for name, value in wishes.items() if value}
-    size = {"parameters": parameters or None, "bits": bits or None}
-    return await in_thread(answers.planned, model, data_type, task, examples, request, {**given, **size})
+    what = {"data_type": data_type, "task": task, "examples": examples, "full": full, "words": request}
+    return await in_thread(answers.planned, model, "" if parameters == "0" else parameters, machines, {**what, **given})
 
 
 # -- the work -----------------------------------------------------------------------------------------------------

@@ -15,40 +15,54 @@ def add_to(add: Add) -> None:
 
 def add_plan(command: argparse.ArgumentParser) -> None:
     """The words of `plan`."""
-    command.add_argument("model", metavar="MODEL", help="a name with its size (Qwen2.5-7B-Instruct-4bit), or a folder")
-    command.add_argument("--parameters", type=float, help="how many, such as 7e9, where the name does not say")
-    command.add_argument("--bits", type=int, help="bits a weight (16 unless the name says)")
+    command.add_argument(
+        "model", metavar="MODEL", nargs="?", default="",
+        help="a name with its size (Qwen2.5-7B-Instruct-4bit), or a folder",
+    )  # fmt: skip
+    command.add_argument(
+        "--parameters", default="", help="70B or 7e9, where there is no model or its name does not say"
+    )
+    command.add_argument("--bits", type=int, help="bits a weight (16 unless the model says)")
     command.add_argument("--type", default="dpo", help="data type (dpo)")
-    command.add_argument("--task", default="curate", choices=("curate", "align"))
+    command.add_argument(
+        "--task", default="curate", help="curate, or training, which takes more memory: sft, dpo, rl (curate)"
+    )
+    command.add_argument("--full", action="store_true", help="training: every weight, not LoRA adapters")
     command.add_argument("--examples", type=int, default=1000, help="how many (1000)")
-    command.add_argument("--machine", help="the machine you would like")
-    command.add_argument("--batch-size", type=int, dest="batch_size")
-    command.add_argument("--split", help="none, half, cores")
+    command.add_argument("--tokens", type=int, default=1024, help="of the longest sequence (1024)")
+    command.add_argument(
+        "--machines", help='what there is: "M4 Max 128GB, M2 Ultra 192GB" (this one, M4 Max and M3 Ultra)'
+    )
+    command.add_argument("--machine", help="the one of them you would like")
+    command.add_argument("--batch-size", type=int, dest="batch_size", help="the one you would like")
+    command.add_argument("--split", help="none, half, cores, or a ratio such as 2:1")
     command.add_argument("--transport", help="separate batches, rdma, exo")
+    command.add_argument("--words", default="", help="the request as it was said, for what must not be done")
 
 
 def plan(words: argparse.Namespace) -> int:
     """Which machine, what batch size, how long, at what cost."""
     from dataclasses import asdict
+    from shutil import get_terminal_size
 
-    from realign.hardware.plan import make_plan
-    from realign.views.results import hardware_plan
+    from realign.errors import UsageError
+    from realign.hardware.models import read_parameters
+    from realign.hardware.plan import make_plan, read_machines
+    from realign.views.plans import plan_lines
 
+    if not (words.model or words.parameters):
+        raise UsageError("Neither a model nor its size", "one of them", "realign plan --parameters 70B --bits 4")
     found = make_plan(
-        words.model, parameters=words.parameters, bits=words.bits, data_type=words.type, task=words.task,
-        examples=words.examples, machine=words.machine, batch_size=words.batch_size, split=words.split,
-        transport=words.transport,
+        words.model, parameters=read_parameters(words.parameters) if words.parameters else None, bits=words.bits,
+        data_type=words.type, task=words.task, examples=words.examples, tokens=words.tokens, full=words.full,
+        machines=None if words.machines is None else read_machines(words.machines), machine=words.machine,
+        batch_size=words.batch_size, split=words.split, transport=words.transport, words=words.words,
     )  # fmt: skip
     if words.json:
         say_json({**asdict(found), "split": dict(found.split)})
-        return 0
-    answer = hardware_plan(found)
-    lines = [answer.summary]
-    for name in ("work", "memory", "refused", "warnings", "basis"):
-        lines += [f"  {name:<12}{line}" for line in getattr(answer, name)]
-    lines += [f"  {'cost':<12}{answer.cost}", f"  {'here':<12}{answer.here}"]
-    print("\n".join(lines))
-    return 0
+    else:
+        print("\n".join(plan_lines(found, min(110, max(60, get_terminal_size((110, 24)).columns)))))
+    return 2 if found.question else 0
 
 
 def add_calibrate(command: argparse.ArgumentParser) -> None:

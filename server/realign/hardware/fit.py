@@ -1,37 +1,24 @@
-"""Does a model fit a machine, at what batch size, and how fast will it be there.
+"""Does a model fit a machine, at what batch size, how fast will it be there, and who does how much of the work.
 
-The rule is bytes: weights = parameters * bits / 8, plus key-value cache and overhead, against the memory the GPU may
-use. Every rate rests on the machine's profile; where that has none, the rate is None.
+Bytes decide what fits (memory.py); every rate rests on the machine's profile; where that has none, the rate is None.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
-from realign.hardware.machines import Machine, default_gpu_gb, most_gpu_gb
-from realign.hardware.models import ModelSize
+from realign.hardware.machines import Machine
+from realign.hardware.memory import Memory, bits_on, estimate_memory
+from realign.hardware.models import ModelSize, cache_at
 
 # The largest model planned for one machine is 200B at 16 bit, 400 GB, on 512 GB: what weights may take of memory.
 WEIGHTS_SHARE = 400 / 512
-SCALE_BITS = 0.5  # a quantized weight's share of its group's scale and bias, MLX's groups of 64
-TRAINING_SHARE = (
-    0.2  # of the weights: adapters, their gradients and optimizer, activations with checkpointing; estimate
-)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """GB (1e9 bytes). default_limit is what the GPU gets as the system stands, limit what it can be given."""
-
-    weights: float
-    kv_cache: float
-    overhead: float
-    total: float
-    default_limit: float
-    limit: float
+# Examples/s of a 30B model on the shipped pair as separate batches. Each one's own rate is shipped to two places, 1.95
+# and 1.03; 0.655 and 0.345 of 2.98 are 1.952 and 1.028, the same figures, and with these both finish together.
+PAIR_RATE = 2.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,56 +27,40 @@ class Fit:
 
     machine: Machine
     batch_size: int
-    bits: int
+    bits: float
     memory: Memory
     rate: float | None
 
 
-def bits_on(machine: Machine, bits: int) -> int:
-    """The precision that will run: float32 on a CPU, where MLX is 8 to 16 times slower at anything narrower."""
-    return bits if machine.system == "macOS" else 32
-
-
-def estimate_memory(
-    size: ModelSize, machine: Machine, batch_size: int, tokens: int, task: str, bits: int | None = None
-) -> Memory:
-    """Memory of a model with `batch_size` sequences of `tokens` tokens. The size must be known."""
-    parameters, width = size.parameters or 0.0, bits_on(machine, bits or size.bits)
-    weights = parameters * width / 8e9
-    cache = (size.kv_bytes or 0.0) * max(1.0, width / 16) * tokens * batch_size / 1e9  # kept at 16 bit, or at float32
-    scales = parameters * SCALE_BITS / 8e9 if width <= 8 else 0.0
-    overhead = (
-        min(1.5, 0.2 + weights) + 0.02 * weights + scales + (TRAINING_SHARE * weights if task == "align" else 0.0)
-    )
-    default, _ = default_gpu_gb(machine)
-    return Memory(weights, cache, overhead, weights + cache + overhead, default, most_gpu_gb(machine))
-
-
-def estimate_together(
-    size: ModelSize, machines: Sequence[Machine], tokens: int, task: str, bits: int | None = None
-) -> Memory:
-    """Memory of one model spread over several machines, at their smallest batch size, against all their limits."""
-    memory = estimate_memory(size, machines[0], min(m.batch_size for m in machines), tokens, task, bits)
-    default = sum(default_gpu_gb(machine)[0] for machine in machines)
-    return replace(memory, default_limit=default, limit=sum(map(most_gpu_gb, machines)))
-
-
 def fits(memory: Memory, machine_gb: float) -> bool:
-    """Whether weights take no more than their share and the total stays under the limit."""
+    """Whether weights take no more than their share of one machine, and the total stays under the limit."""
     return memory.weights <= machine_gb * WEIGHTS_SHARE and memory.total <= memory.limit
 
 
 def fit_machine(
-    size: ModelSize, machine: Machine, tokens: int, task: str, asked: int | None = None, bits: int | None = None
+    size: ModelSize,
+    machine: Machine,
+    tokens: int,
+    task: str,
+    asked: int | None = None,
+    bits: float | None = None,
+    full: bool = False,
 ) -> Fit | None:
     """The model on this machine at `asked`, or at the fastest batch size that fits; None when not even 1 does."""
     best = min(asked or machine.batch_size, machine.max_batch)
-    sizes = sorted({best, *(batch for batch in machine.batch_curve or BATCHES if batch < best)}, reverse=True)
+    sizes = sorted({best, 1, *(batch for batch in machine.batch_curve or BATCHES if batch < best)}, reverse=True)
     for batch in sizes if asked else sorted(sizes, key=lambda b: -curve_at(machine, b)):
-        memory = estimate_memory(size, machine, batch, tokens, task, bits)
+        memory = estimate_memory(size, machine, batch, tokens, task, bits, full)
         if fits(memory, machine.memory_gb):
-            return Fit(machine, batch, bits_on(machine, bits or size.bits), memory, rate_of(machine, size, batch))
+            rate = rate_of(machine, size, batch) if task == "curate" else None
+            return Fit(machine, batch, bits_on(machine, bits or size.bits), memory, rate)
     return None
+
+
+def speed(fit: Fit, size: ModelSize) -> tuple[float, float, float]:
+    """What decides who is faster: the measured rate of inference, then the memory bandwidth, then memory."""
+    machine = fit.machine
+    return rate_of(machine, size, fit.batch_size) or 0.0, machine.bandwidth_gbs or 0.0, machine.memory_gb
 
 
 def curve_at(machine: Machine, batch_size: int) -> float:
@@ -110,22 +81,51 @@ def rate_of(machine: Machine, size: ModelSize, batch_size: int) -> float | None:
     """
     if machine.shared_rate is None:
         return None
+    measured = machine.shared_rate if machine.share is None else PAIR_RATE * machine.share
     slower = min(1.0, machine.rate_parameters / (size.active or machine.rate_parameters))
     shape = curve_at(machine, batch_size) / curve_at(machine, machine.batch_size) if machine.batch_curve else 1.0
-    return machine.shared_rate * slower * shape
+    return measured * slower * shape
+
+
+def rate_is(machines: Sequence[Machine], size: ModelSize) -> str:
+    """What the rate is for this model: "measured" on its size (within a fifth), a "floor", or an "estimate"."""
+    active = size.active or 0.0
+    if any(active > machine.rate_parameters * 1.2 for machine in machines):
+        return "estimate"
+    return "floor" if any(active < machine.rate_parameters / 1.2 for machine in machines) else "measured"
+
+
+def ceiling_of(machine: Machine, size: ModelSize, tokens: int) -> float | None:
+    """Tokens/s that generation of one sequence can't pass: memory bandwidth over the bytes read for a token.
+
+    Those are the active weights with their scales, and the cache of `tokens` tokens. No measurement: a bound. None
+    where the bandwidth is unknown.
+    """
+    if machine.bandwidth_gbs is None or not size.read:
+        return None
+    read = size.read * (size.bits + size.scale_bits) / 8 + cache_at(size, tokens)
+    return machine.bandwidth_gbs * 1e9 / read
+
+
+# -- sharing the work --------------------------------------------------------------------------------------------
 
 
 def throughput_shares(fitted: Sequence[Fit]) -> tuple[float, ...]:
     """Each machine's share of the work, by throughput, so that all finish together; they sum to one.
 
-    The shipped pair keeps its measured 0.655 : 0.345 while both run at their best batch size.
+    The shipped pair keeps its 0.655 : 0.345 exactly while both run at their best batch size.
     """
-    given = [fit.machine.share for fit in fitted]
-    at_best = all(fit.batch_size == fit.machine.batch_size for fit in fitted)
-    if at_best and all(given) and abs(sum(share or 0.0 for share in given) - 1) < 1e-9:
-        return tuple(share or 0.0 for share in given)
+    if shipped_shares(fitted):
+        return tuple(fit.machine.share or 0.0 for fit in fitted)
     rates = [fit.rate or 0.0 for fit in fitted]
     return tuple(rate / sum(rates) for rate in rates) if sum(rates) else (1.0,) * len(fitted)
+
+
+def shipped_shares(fitted: Sequence[Fit]) -> bool:
+    """Whether these are the two shipped machines, neither calibrated, both at their best batch size."""
+    at_best = all(fit.batch_size == fit.machine.batch_size for fit in fitted)
+    shares = [fit.machine.share for fit in fitted if fit.machine.share is not None]
+    return at_best and len(shares) == len(fitted) and abs(sum(shares) - 1) < 1e-9
 
 
 def deal(examples: int, shares: Sequence[float]) -> tuple[int, ...]:

@@ -1,104 +1,61 @@
 """Which machine, what batch size, split or not, over what transport, with which environment, how long, at what cost.
 
     make_plan("Qwen 7B", examples=1500).summary
+    make_plan("", parameters=70e9, bits=4, task="dpo", machines=read_machines("M4 Max 128GB, M2 Ultra 192GB"))
 
-Machines are chosen by bytes (fit.py), then by rate. What must not be done is refused by name (refusals.py) and the plan
-goes on with the right value. Every figure says what it rests on. Time counts one scored example a row; generating the
-candidates comes on top and is unknown until calibration measures it.
+Machines are chosen by bytes (memory.py), then by rate (fit.py), a calibration's before the shipped one. What must not
+be done is refused by name (refusals.py) and the plan goes on with the right value. Every figure says what it rests on.
+Time counts one scored example a row; generating the candidates comes on top and is not in the shipped rates.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from realign import settings
 from realign.errors import UsageError
 from realign.hardware import explain
-from realign.hardware.cost import NOT_MEASURED, Cost, Figure, measure_cost
-from realign.hardware.environment import NICE, worker_environment
-from realign.hardware.fit import (
-    Fit,
-    Memory,
-    deal,
-    estimate_together,
-    fit_machine,
-    fits,
-    throughput_shares,
-)
-from realign.hardware.here import Here, look_here
-from realign.hardware.machines import SHARDED_30B_RATE, Machine, known_machines
+from realign.hardware.calibration import calibrated, why_not
+from realign.hardware.cost import NOT_MEASURED, Figure, measure_cost
+from realign.hardware.environment import worker_environment
+from realign.hardware.fit import Fit, ceiling_of, deal, fit_machine, rate_is, speed, throughput_shares
+from realign.hardware.hearing import batch_heard, hear
+from realign.hardware.here import look_here
+from realign.hardware.machines import Machine, known_machines, this_machine
+from realign.hardware.memory import GENERATES, TASKS, Memory, estimate_memory, estimate_together
 from realign.hardware.models import ModelSize, measure_model
-from realign.hardware.refusals import Asked, Refusal, refuse
+from realign.hardware.named import machine_named
+from realign.hardware.planned import EXO, NONE, SEPARATE, SHARDED, Part, Plan
+from realign.hardware.refusals import SHARDINGS, Asked, refuse
 
-SEPARATE, SHARDED, EXO, NONE = "separate batches", "sharded over RDMA", "EXO", "none"
-PRECISIONS = (8, 6, 5, 4, 3, 2)
-TASKS = ("curate", "align")
 TOKENS = 1024  # the longest sequence: a passage, a prompt and an answer
+MOST = {"examples": 10**12, "batch_size": 10**6, "tokens": 10**8}
+LOWER = (16, 8, 6, 5, 4, 3, 2)  # precisions to fall back to
+HALVES = ("half", "halves", "half-and-half", "equal", "even", "50/50", "50:50")
+RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*[:/]\s*\d+(?:\.\d+)?)+")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One machine's part: its share in 0..1, whole examples, examples/s and seconds (None: not measured)."""
-
-    machine: str
-    share: float
-    batch_size: int
-    examples: int
-    rate: float | None
-    seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The answer. machine is where the run runs ("" for nowhere); rates in examples/s; None is not measured.
-
-    refused: (anti-pattern, reason) of what was asked for. question: set when the model's size is unknown.
-    """
-
-    model: str
-    data_type: str
-    task: str
-    examples: int
-    size: ModelSize
-    here: Here
-    environment: dict[str, str]
-    summary: str = ""
-    machine: str = ""
-    batch_size: int | None = None
-    transport: str = NONE
-    work: tuple[Part, ...] = ()
-    memory: Memory | None = None
-    rate: float | None = None
-    seconds: float | None = None
-    costs: tuple[Cost, ...] = ()
-    cost: Figure = NOT_MEASURED
-    nice: int = NICE
-    refused: tuple[Refusal, ...] = ()
-    basis: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    question: str = ""
-
-    @property
-    def split(self) -> tuple[tuple[str, float], ...]:
-        """(machine, share) of the work; the shares sum to one, or there are none."""
-        return tuple((part.machine, part.share) for part in self.work)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be planned: the model's size, the task, how many examples, how long sequences are, and the prices."""
+class Job:
+    """What is to be planned. tokens: of the longest sequence. full: train every weight instead of adapters."""
 
     size: ModelSize
     task: str
     examples: int
     tokens: int
+    full: bool = False
     prices: settings.Cost = field(default_factory=settings.Cost)
 
-    def fit(self, machine: Machine, batch_size: int | None = None, bits: int | None = None) -> Fit | None:
+    def fit(self, machine: Machine, batch_size: int | None = None, bits: float | None = None) -> Fit | None:
         """The model on a machine, or None."""
-        return fit_machine(self.size, machine, self.tokens, self.task, batch_size, bits)
+        return fit_machine(self.size, machine, self.tokens, self.task, batch_size, bits, self.full)
+
+    def together(self, machines: Sequence[Machine], bits: float | None = None) -> Memory:
+        """Memory of the model spread over machines."""
+        return estimate_together(self.size, machines, self.tokens, self.task, bits, self.full)
 
 
 def make_plan(
@@ -116,73 +73,98 @@ def make_plan(
     transport: str | None = None,
     words: str = "",
     tokens: int = TOKENS,
+    full: bool = False,
     fast_synch: bool = True,
     prices: settings.Cost | None = None,
 ) -> Plan:
     """The plan for a model, by name or folder. machines: None takes this one and the shipped ones.
 
-    machine, batch_size, split ("none" for one machine, "half", "cores", or shares by name), transport (a word of
-    SEPARATE, SHARDED, EXO) and words (the request as said) are what was asked for: honored where sound, else refused
-    by name. tokens: of the longest sequence. Raises UsageError for impossible values, ModelError for a bad folder.
+    machine, batch_size, split ("none" for one machine, "half", "cores", "2:1" in the machines' order, or shares by
+    name), transport ("separate batches", "rdma", "exo") and words (the request as said) are what was asked for: honored
+    where sound, else refused by name. Raises UsageError for impossible values, ModelError for a bad folder.
     """
-    numbers = {"examples": examples, "batch_size": batch_size, "tokens": tokens, "bits": bits, "parameters": parameters}
-    _check(data_type, task, numbers)
-    job = Task(measure_model(model, parameters, bits), task, examples, tokens, prices or settings.Cost())
-    fleet = tuple(machines) if machines is not None else known_machines()
-    _check_fleet(fleet, machine)
-    environment = worker_environment({}, fast_synch=fast_synch)
+    _check(data_type, task, {"examples": examples, "batch_size": batch_size, "tokens": tokens})
+    size = measure_model(model, parameters, bits)
+    if full and size.bits < 16:
+        raise UsageError(f"Full fine-tuning at {size.bits:g} bit", "16-bit weights", "adapters, or --bits 16")
+    job = Job(size, task, examples, tokens, full and task != "curate", prices or settings.Cost())
+    fleet = _ready(machines if machines is not None else known_machines(), size)
+    asked = _read_wishes(machine, batch_size, split, transport, words, fleet)
     plan = Plan(
-        model, data_type, task, examples, job.size, look_here(job.size, tokens, task), environment, basis=job.size.basis
+        model,
+        data_type,
+        task,
+        examples,
+        tokens,
+        size,
+        look_here(size, tokens, task, calibrated(this_machine(), size), job.full),
+        worker_environment({}, fast_synch=fast_synch),
+        basis=size.basis,
     )
-    if job.size.parameters is None:
+    if size.parameters is None:
         question = f"How many parameters does {model or 'the model'} have, and at how many bits a weight?"
         return dataclasses.replace(plan, question=question, summary=f"The model's size is unknown. {question}")
-    fitted = sorted(filter(None, map(job.fit, fleet)), key=lambda f: (-(f.rate or 0.0), -f.machine.memory_gb))
-    asked = Asked(machine, batch_size, split, transport, words)
+    fitted = sorted(filter(None, map(job.fit, fleet)), key=lambda fit: speed(fit, size), reverse=True)
     asked, refused = refuse(asked, fitted, fleet, task)
     plan = dataclasses.replace(plan, refused=refused, warnings=explain.environment_warnings(fast_synch))
-    plan = _on_one(plan, job, fitted, asked) if fitted else _on_all(plan, job, fleet, asked)
+    plan = _on_one(plan, job, fitted, fleet, asked) if fitted else _on_all(plan, job, fleet, asked)
+    old = tuple(filter(None, (why_not(each, size) for each in fleet)))
+    plan = dataclasses.replace(plan, basis=(*plan.basis, *old))
     return dataclasses.replace(plan, summary=explain.summarize(plan))
+
+
+def read_machines(text: str) -> tuple[Machine, ...]:
+    """Machines by their names in the catalogue, with commas between them. Raises UsageError for an unknown one."""
+    names = [name.strip() for name in re.split(r"[,;]", text) if name.strip()]
+    if not names:
+        raise UsageError("No machine was named", "names with commas between them", '"M4 Max 128GB, M3 Ultra 512GB"')
+    return tuple(map(machine_named, names))
 
 
 # -- a model that one machine holds ------------------------------------------------------------------------------
 
 
-def _on_one(plan: Plan, job: Task, fitted: list[Fit], asked: Asked) -> Plan:
+def _on_one(plan: Plan, job: Job, fitted: list[Fit], fleet: Sequence[Machine], asked: Asked) -> Plan:
     """The fastest machine leads; the others that hold the model take their share of independent batches."""
-    lead = next((f for f in fitted if f.machine.name == asked.machine), fitted[0])
-    warnings = list(plan.warnings)
-    if asked.machine not in (None, lead.machine.name):
-        warnings.append(f"{asked.machine} was asked for and can't hold this model")
+    lead = next((fit for fit in fitted if fit.machine.name == asked.machine), fitted[0])
     if asked.batch_size:
         lead = job.fit(lead.machine, asked.batch_size) or lead
-        if lead.batch_size != asked.batch_size:
-            warnings.append(
-                f"batch size {asked.batch_size} is too much for {lead.machine.name}: {lead.batch_size} it is"
-            )
-        elif lead.machine.batch_curve and lead.batch_size > lead.machine.batch_size:
-            warnings.append(f"{lead.machine.name} is fastest at batch size {lead.machine.batch_size}")
-    if asked.transport and asked.transport.lower() == "exo":
-        warnings.append(f"EXO is for models that no machine holds alone; {lead.machine.name} holds this one")
-    team = [lead, *(f for f in fitted if f.machine.name != lead.machine.name and f.rate)] if lead.rate else [lead]
-    lockstep = job.task == "align" and len(team) > 1 and asked.split not in (None, "none")
-    if asked.machine or asked.split == "none" or (job.task == "align" and not lockstep):
-        team = [lead]
+    team, lockstep = _team(job, lead, fitted, asked)
     if lockstep:
-        warnings.append("training in lockstep has equal shares by construction: the slowest machine sets the pace")
-    warnings += [line for f in team for line in explain.memory_warnings(f.machine.name, f.memory)]
-    work = _share_out(team, _shares(team, asked, lockstep), job.examples)
+        smallest = min(fit.batch_size for fit in team)  # every machine waits for all at every step
+        team = [job.fit(fit.machine, smallest) or fit for fit in team]
+        lead = team[0]
+    work = _share_out(job, team, _shares(team, asked, lockstep))
+    asked_shares = isinstance(asked.split, Mapping) and not lockstep
+    warnings = (
+        *explain.wishes_not_met(asked, lead),
+        *((explain.LOCKSTEP,) if lockstep else ()),
+        *explain.left_out(fitted, team, job.task, asked),
+        *(line for fit in team for line in explain.memory_warnings(fit.machine.name, fit.memory)),
+    )
     plan = dataclasses.replace(
         plan,
         machine=lead.machine.name,
+        why=explain.why_this(lead, fitted, [m for m in fleet if not job.fit(m)], job.task),
         batch_size=lead.batch_size,
         transport=SHARDED if lockstep else SEPARATE if job.task == "curate" else NONE,
         work=work,
         memory=lead.memory,
-        warnings=tuple(warnings),
-        basis=(*plan.basis, *explain.basis_of(team, lockstep)),
+        warnings=(*plan.warnings, *warnings),
+        basis=(*plan.basis, *explain.basis_of(team, job.size, job.task, job.full, shares_asked=asked_shares)),
     )
     return _with_time_and_cost(plan, team, job)
+
+
+def _team(job: Job, lead: Fit, fitted: Sequence[Fit], asked: Asked) -> tuple[list[Fit], bool]:
+    """(the machines that work, the lead first; whether in lockstep). Training takes several only when asked to."""
+    others = [fit for fit in fitted if fit.machine.name != lead.machine.name]
+    alone = asked.machine is not None or asked.split == "none"
+    if job.task == "curate":
+        return ([lead] if alone or not lead.rate else [lead, *(fit for fit in others if fit.rate)]), False
+    wanted = asked.split is not None or asked.transport in SHARDINGS
+    lockstep = wanted and not alone and bool(others)
+    return ([lead, *others] if lockstep else [lead]), lockstep
 
 
 def _shares(team: Sequence[Fit], asked: Asked, lockstep: bool) -> tuple[float, ...]:
@@ -191,7 +173,7 @@ def _shares(team: Sequence[Fit], asked: Asked, lockstep: bool) -> tuple[float, .
         return (1 / len(team),) * len(team)
     if not isinstance(asked.split, Mapping) or len(team) == 1:
         return throughput_shares(team)
-    names = [f.machine.name for f in team]
+    names = [fit.machine.name for fit in team]
     if set(asked.split) != set(names) or abs(sum(asked.split.values()) - 1) > 1e-6 or min(asked.split.values()) < 0:
         raise UsageError(
             f"The split {dict(asked.split)}", f"shares of {', '.join(names)} that sum to 1", "leave it out"
@@ -199,90 +181,169 @@ def _shares(team: Sequence[Fit], asked: Asked, lockstep: bool) -> tuple[float, .
     return tuple(asked.split[name] for name in names)
 
 
-def _share_out(team: Sequence[Fit], shares: Sequence[float], examples: int) -> tuple[Part, ...]:
-    parts = zip(team, shares, deal(examples, shares), strict=True)
+def _share_out(job: Job, team: Sequence[Fit], shares: Sequence[float]) -> tuple[Part, ...]:
     return tuple(
-        Part(f.machine.name, share, f.batch_size, count, f.rate, count / f.rate if f.rate else None)
-        for f, share, count in parts
+        Part(
+            fit.machine.name,
+            share,
+            fit.batch_size,
+            count,
+            fit.rate,
+            count / fit.rate if fit.rate else None,
+            ceiling_of(fit.machine, job.size, job.tokens) if job.task in GENERATES else None,
+        )
+        for fit, share, count in zip(team, shares, deal(job.examples, shares), strict=True)
     )
 
 
-def _with_time_and_cost(plan: Plan, team: Sequence[Fit], job: Task) -> Plan:
+def _with_time_and_cost(plan: Plan, team: Sequence[Fit], job: Job) -> Plan:
     """The plan with the time of the last machine to finish and the price of all; untouched where a rate is missing."""
     if any(part.seconds is None for part in plan.work):
         return plan
     seconds = max(part.seconds or 0.0 for part in plan.work)
     costs = tuple(
-        measure_cost(part.seconds or 0.0, part.examples, f.machine, job.prices, part.batch_size)
-        for part, f in zip(plan.work, team, strict=True)
+        measure_cost(part.seconds or 0.0, part.examples, fit.machine, job.prices, part.batch_size)
+        for part, fit in zip(plan.work, team, strict=True)
     )
     known = [cost.total for cost in costs if cost.total != NOT_MEASURED]
     total: Figure = sum(known) if len(known) == len(costs) else NOT_MEASURED
-    return dataclasses.replace(plan, rate=job.examples / seconds, seconds=seconds, costs=costs, cost=total)
+    kind = rate_is([fit.machine for fit in team], job.size)
+    return dataclasses.replace(
+        plan, rate=job.examples / seconds, rate_is=kind, seconds=seconds, costs=costs, cost=total
+    )
 
 
 # -- a model that no machine holds alone -------------------------------------------------------------------------
 
 
-def _on_all(plan: Plan, job: Task, fleet: Sequence[Machine], asked: Asked) -> Plan:
-    """EXO, or RDMA when asked for, over all Macs together; nowhere, with the precision that would do, failing that."""
-    macs = [m for m in fleet if m.system == "macOS"]
-    pooled = estimate_together(job.size, macs, job.tokens, job.task) if len(macs) > 1 else None
-    if pooled is None or not fits(pooled, sum(m.memory_gb for m in macs)):
+def _on_all(plan: Plan, job: Job, fleet: Sequence[Machine], asked: Asked) -> Plan:
+    """EXO, or the sharded launch, over as few Macs as hold it; else nowhere, and the precision that would do."""
+    macs = [machine for machine in fleet if machine.system == "macOS"]
+    pool = _pool(job, macs)
+    if not pool:
         return dataclasses.replace(plan, warnings=(*plan.warnings, _what_would_fit(job, fleet, macs)))
-    sharded = asked.transport is not None and asked.transport.lower() in ("rdma", "jaccl", SHARDED.lower())
-    active = job.size.active or 30e9
-    rate = SHARDED_30B_RATE * min(1.0, 30e9 / active) if sharded and {m.share for m in macs} <= {0.655, 0.345} else None
+    # EXO serves a model to be asked; it trains none.
+    sharded = job.task != "curate" or asked.transport in SHARDINGS
+    memory = job.together(pool)
     return dataclasses.replace(
         plan,
-        machine=" + ".join(m.name for m in macs),
-        batch_size=min(m.batch_size for m in macs),
+        machine=" + ".join(machine.name for machine in pool),
+        why=f"fits {'neither' if len(fleet) == 2 else 'none of them'} alone",
+        batch_size=min(machine.batch_size for machine in pool),
         transport=SHARDED if sharded else EXO,
-        memory=pooled,
-        warnings=(*plan.warnings, *explain.memory_warnings("the machines together", pooled)),
-        rate=rate,
-        seconds=job.examples / rate if rate else None,
-        basis=(
-            *plan.basis,
-            "layers are placed by EXO (endpoint on port 52415) or the sharded launch: examples are not split",
-            f"rate: about {SHARDED_30B_RATE} ex/s of a 30B model sharded, slower in proportion"
-            if rate
-            else "rate: not measured",
-        ),
+        memory=memory,
+        warnings=(*plan.warnings, *explain.memory_warnings("the machines together", memory)),
+        basis=(*plan.basis, *explain.basis_together(pool, sharded, job.task, job.full)),
     )
 
 
-def _what_would_fit(job: Task, fleet: Sequence[Machine], macs: Sequence[Machine]) -> str:
-    """One sentence: the highest precision that fits one machine, and the highest that fits all together."""
-    lower = [bits for bits in PRECISIONS if bits < job.size.bits]
-    alone = next(((b, f.machine.name) for b in lower for m in fleet if (f := job.fit(m, bits=b))), None)
-    pool = sum(m.memory_gb for m in macs)
-    pooled = next(
-        (b for b in lower if len(macs) > 1 and fits(estimate_together(job.size, macs, job.tokens, job.task, b), pool)),
-        None,
-    )
-    ways = [f"{pooled} bit fits all of them together (EXO)"] if pooled else []
+def _pool(job: Job, macs: Sequence[Machine], bits: float | None = None) -> list[Machine]:
+    """The fewest machines, largest first, that hold the model together, in the order given; none where all do not."""
+    by_memory = sorted(macs, key=lambda machine: machine.memory_gb, reverse=True)
+    for count in range(2, len(macs) + 1):
+        memory = job.together(by_memory[:count], bits)
+        if memory.total <= memory.limit:
+            return [machine for machine in macs if machine in by_memory[:count]]
+    return []
+
+
+def _what_would_fit(job: Job, fleet: Sequence[Machine], macs: Sequence[Machine]) -> str:
+    """One sentence: the highest precision that fits one machine, and the highest that fits several together."""
+    size, lower = job.size, [bits for bits in LOWER if bits < job.size.bits and not (job.full and bits < 16)]
+    alone = next(((bits, fit.machine.name) for bits in lower for m in fleet if (fit := job.fit(m, bits=bits))), None)
+    pooled = next((bits for bits in lower if _pool(job, macs, bits)), None)
+    ways = [f"{pooled} bit fits all of them together ({EXO})"] if pooled else []
     ways += [f"{alone[0]} bit fits {alone[1]} alone"] if alone and (not pooled or alone[0] <= pooled) else []
-    weights = (job.size.parameters or 0.0) * job.size.bits / 8e9
-    return f"fits nowhere ({weights:.0f} GB of weights): {'; '.join(ways) or 'nor does any precision down to 2 bit'}"
+    weights = (size.parameters or 0.0) * size.bits / 8e9
+    rest = (
+        ""
+        if job.task == "curate"
+        else f", {estimate_memory(size, fleet[0], 1, job.tokens, job.task, None, job.full).total:.0f} GB in training"
+    )
+    return f"fits nowhere ({weights:.0f} GB of weights{rest}): {'; '.join(ways) or 'nor does any lower precision'}"
 
 
-# -- around it ---------------------------------------------------------------------------------------------------
+# -- what was asked ----------------------------------------------------------------------------------------------
 
 
-def _check(data_type: str, task: str, job_numbers: Mapping[str, float | None]) -> None:
+def _check(data_type: str, task: str, numbers: Mapping[str, int | None]) -> None:
     """Raises UsageError for a data type, task or number that can't be."""
     if data_type not in settings.DATA_TYPES:
         raise UsageError(f"The data type {data_type!r}", f"one of {', '.join(settings.DATA_TYPES)}")
     if task not in TASKS:
         raise UsageError(f"The task {task!r}", f"one of {', '.join(TASKS)}")
-    for name, value in job_numbers.items():
-        if value is not None and not value > 0:
-            raise UsageError(f"{name} is {value}", "a number above zero", "leave it out for the default")
+    for name, value in numbers.items():
+        if value is not None and not 1 <= value <= MOST[name]:
+            raise UsageError(f"{name} is {value}", f"a number from 1 to {MOST[name]:,}", "leave it out for the default")
 
 
-def _check_fleet(fleet: Sequence[Machine], asked: str | None) -> None:
-    """Raises UsageError for no machine at all, or for a machine that is not among them."""
+def _ready(machines: Iterable[Machine], size: ModelSize) -> tuple[Machine, ...]:
+    """The machines with their calibrated figures, and names that tell them apart. Raises UsageError for none."""
+    fleet = [calibrated(machine, size) for machine in machines]
+    if not fleet:
+        raise UsageError("No machine to plan for", "at least one")
+    return tuple(_told_apart(fleet))
+
+
+def _told_apart(fleet: Sequence[Machine]) -> Iterator[Machine]:
+    """The machines, those of one name called by their memory too, or by number where that is the same."""
+    for index, machine in enumerate(fleet):
+        same = [other for other in fleet if other.name == machine.name]
+        by_memory = len({other.memory_gb for other in same}) == len(same)
+        number = 1 + sum(other.name == machine.name for other in fleet[:index])
+        more = f"{machine.memory_gb:g} GB" if by_memory else f"#{number}"
+        yield dataclasses.replace(machine, name=f"{machine.name} {more}") if len(same) > 1 else machine
+
+
+def _read_wishes(
+    machine: str | None,
+    batch_size: int | None,
+    split: str | Mapping[str, float] | None,
+    transport: str | None,
+    words: str,
+    fleet: Sequence[Machine],
+) -> Asked:
+    """What was asked for, in the words that refusals.py knows. Raises UsageError for a word that means nothing."""
+    return Asked(
+        _read_machine(machine, fleet) if machine else None,
+        batch_size,
+        _read_split(split, fleet) if isinstance(split, str) else split,
+        _read_transport(transport) if transport else None,
+        hear(words),
+        batch_heard(words),
+    )
+
+
+def _read_machine(said: str, fleet: Sequence[Machine]) -> str:
+    """The one machine that is meant: by its name, or by a name that says less or more than its own."""
     names = [machine.name for machine in fleet]
-    if not fleet or (asked is not None and asked not in names):
-        raise UsageError(f"No machine {asked or 'to plan for'}", f"one of {', '.join(names) or 'at least one'}")
+    plain = said.strip().lower()
+    exact = [name for name in names if name.lower() == plain]
+    near = exact or [name for name in names if name.lower().startswith(plain) or plain.startswith(name.lower())]
+    if len(near) != 1:
+        raise UsageError(f"No machine {said!r}", f"one of {', '.join(names)}")
+    return near[0]
+
+
+def _read_split(said: str, fleet: Sequence[Machine]) -> str | dict[str, float]:
+    plain = said.strip().lower()
+    if plain in HALVES:
+        return "half"
+    if plain in ("none", "cores"):
+        return plain
+    if RATIO.fullmatch(plain):
+        parts = [float(part) for part in re.split(r"\s*[:/]\s*", plain)]
+        macs = [machine.name for machine in fleet if machine.shared_rate is not None] or [m.name for m in fleet]
+        if len(parts) == len(macs) and sum(parts) > 0:
+            return {name: part / sum(parts) for name, part in zip(macs, parts, strict=True)}
+    raise UsageError(f"The split {said!r}", "none, half, cores, or a ratio such as 2:1 with a number for each machine")
+
+
+def _read_transport(said: str) -> str:
+    plain = said.strip().lower()
+    known = {"separate": SEPARATE, SEPARATE: SEPARATE, "exo": "exo", NONE: SEPARATE} | {
+        word: word for word in SHARDINGS
+    }
+    if plain not in known:
+        raise UsageError(f"The transport {said!r}", "separate batches, rdma or exo")
+    return known[plain]

@@ -30,11 +30,14 @@ def detected(request: str, file: str) -> DetectedType:
     return fitted(results.detected(found, stages), "detect")
 
 
-def planned(model: str, data_type: str, task: str, examples: int, words: str, rest: dict[str, Any]) -> HardwarePlan:
-    """The plan for a model; `rest` holds what `make_plan` takes besides."""
-    from realign.hardware.plan import make_plan
+def planned(model: str, parameters: str, machines: str, rest: dict[str, Any]) -> HardwarePlan:
+    """The plan for a model; `rest` holds what `make_plan` takes besides. parameters: "70B", or "" for the model's."""
+    from realign.hardware.models import read_parameters
+    from realign.hardware.plan import make_plan, read_machines
 
-    found = make_plan(model, data_type=data_type, task=task, examples=examples, words=words, **rest)
+    count = read_parameters(parameters) if parameters else None
+    fleet = read_machines(machines) if machines else None
+    found = make_plan(model, parameters=count, machines=fleet, **rest)
     return fitted(results.hardware_plan(found), "plan_hardware")
 
 

@@ -6,7 +6,6 @@ the library gives into these answers.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +16,7 @@ from pydantic import BaseModel, Field
 from realign.intake.runs import name_of
 
 if TYPE_CHECKING:
-    from realign.hardware.here import Here
-    from realign.hardware.plan import Part, Plan
+    from realign.hardware.planned import Plan
     from realign.intake.detect import Detection
     from realign.job.progress import Progress
     from realign.quality.gates import Verdict
@@ -60,16 +58,20 @@ class HardwarePlan(Answer):
     data_type: str
     task: str
     examples: int
+    tokens: int = Field(description="of the longest sequence")
     parameters: float | None
-    bits: int
+    bits: float
     machine: str = Field(description="empty when no machine holds the model")
+    why: str = Field(description="this machine and no other")
     batch_size: int | None
     work: list[str] = Field(description="each machine's share, batch size and rate")
     transport: str
     memory: list[str] = Field(description="GB by use")
     examples_per_second: float | None
     seconds: float | None
+    time: str = Field(description="how long, and whether that is measured, a floor or an estimate")
     cost: str
+    generation_ceiling: list[str] = Field(description="tokens/s that memory bandwidth allows; a bound, not a rate")
     environment: dict[str, str]
     nice: int
     refused: list[str] = Field(description="what was asked for and must not be done, with the reason")
@@ -183,36 +185,18 @@ def detected(found: Detection, stages: Sequence[str]) -> DetectedType:
 
 def hardware_plan(plan: Plan) -> HardwarePlan:
     """The answer to plan_hardware."""
-    memory = dataclasses.asdict(plan.memory) if plan.memory else {}
-    same = ("model", "data_type", "task", "examples", "machine", "batch_size", "transport", "seconds", "environment",
-            "nice", "question")  # fmt: skip
+    from realign.views import plans
+
+    same = ("model", "data_type", "task", "examples", "tokens", "machine", "why", "batch_size", "transport", "seconds",
+            "environment", "nice", "question")  # fmt: skip
     return HardwarePlan(
         **{name: getattr(plan, name) for name in same}, summary=plan.summary, examples_per_second=plan.rate,
         parameters=plan.size.parameters, bits=plan.size.bits,
-        work=[part_in_words(part) for part in plan.work],
-        memory=[f"{name}: {value:.1f} GB" for name, value in memory.items()], cost=cost_of_plan(plan),
+        work=[plans.part_in_words(part) for part in plan.work], memory=plans.memory_uses(plan),
+        time=plans.time_of_plan(plan), cost=plans.cost_of_plan(plan), generation_ceiling=plans.ceilings(plan),
         refused=[f"{name}: {reason}" for name, reason in plan.refused], basis=list(plan.basis),
-        warnings=list(plan.warnings), here=here_in_words(plan.here),
+        warnings=list(plan.warnings), here=plans.here_in_words(plan.here),
     )  # fmt: skip
-
-
-def part_in_words(part: Part) -> str:
-    """One machine's part of the work."""
-    rate = "rate not measured" if part.rate is None else f"{part.rate:.3g} examples/s"
-    return f"{part.machine}: {part.share:.1%}, {part.examples:,} examples, batch size {part.batch_size}, {rate}"
-
-
-def here_in_words(here: Here) -> str:
-    """What this machine can do itself."""
-    size = "" if here.batch_size is None else f", batch size {here.batch_size}"
-    return f"{here.machine} ({here.system}, {here.memory_gb:.0f} GB){size}: {here.note}"
-
-
-def cost_of_plan(plan: Plan) -> str:
-    """The expected cost, or that nobody has measured it."""
-    if not isinstance(plan.cost, float | int):
-        return str(plan.cost)
-    return f"{plan.cost:.4g} {plan.costs[0].currency}" if plan.costs else f"{plan.cost:.4g}"
 
 
 def gate_result(verdict: Verdict) -> GateResult:
