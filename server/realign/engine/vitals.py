@@ -59,7 +59,10 @@ def gradient_norms(model: Any, items: Sequence[Item]) -> list[float]:
     left as it was. Raises what MLX raises for an operation that has no gradient.
     """
     last = model.layers[-1]
-    last.unfreeze()  # packed weights stay frozen
+    last.unfreeze()
+    for _, module in last.named_modules():
+        if "scales" in module:  # of packed weights, which have no gradient
+            module.freeze(recurse=False)
     block, norms = last.trainable_parameters(), []
 
     def loss(parameters: Any, tokens: mx.array, answered: int) -> mx.array:

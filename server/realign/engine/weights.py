@@ -61,12 +61,15 @@ def _fault(file: Path) -> str:
         return "has a header that can't be read"
     if None in spans:
         return "has a tensor whose shape and bytes disagree"
-    held, needed = size - 8 - length, max((end for _, end in filter(None, spans)), default=0)
+    places = sorted(filter(None, spans))
+    held, needed = size - 8 - length, max((end for _, end in places), default=0)
     if held != needed:
         return (
             f"is {'cut short' if held < needed else 'too long'}: {held:,} bytes of weights, its header says {needed:,}"
         )
-    return "" if needed == sum(end - begin for begin, end in filter(None, spans)) else "has tensors that overlap"
+    ends = [0, *(end for _, end in places)]
+    apart = all(begin == end for (begin, _), end in zip(places, ends, strict=False))
+    return "" if apart else "has tensors that overlap, or bytes between them"
 
 
 def _span(tensor: dict[str, Any]) -> tuple[int, int] | None:

@@ -33,7 +33,7 @@ SSH = (
     "-o", "ControlMaster=no", "-o", "ForwardAgent=no", "-o", "ClearAllForwardings=yes", "-o", "LogLevel=ERROR",
     "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
 )  # fmt: skip
-MOST_BYTES = 8 << 20  # of an answer; a longer one is none
+MOST_BYTES = 1 << 20  # of an answer; a longer one is none
 LOOK_EVERY = 0.2  # seconds between looks at the clock
 AFTERWARDS = 1.0  # seconds to read what is left once a process has ended: a child of it may hold its pipes
 # (what it complained of, what that means, what to do); {host} and {python} are filled in
@@ -51,7 +51,7 @@ MEANINGS = (
     ("No module named", "{python} there lacks a package that ReAlign needs", "install ReAlign there with all it needs"),
     ("[Uu]nknown option:? -P|SyntaxError", "{python} there is older than Python 3.11",
      'name a newer interpreter as "python" in the host file'),
-    ("No such file or directory|not found|cannot execute|Permission denied|Exec format error",
+    ("No such file or directory|not found|[Cc]annot execute|Is a directory|Permission denied|Exec format error",
      "{python} can't be run there", 'name the interpreter that has ReAlign as "python" in the host file'),
 )  # fmt: skip
 
