@@ -37,7 +37,8 @@ class ToldAll(Exception):
 
 @dataclass(slots=True)
 class Part:
-    """This rank's part in the rounds. out: where rank 0 puts them. Totals are kept a rank: items and busy seconds."""
+    """This rank's part in the rounds. out: where rank 0 puts them. Kept a rank: items, busy seconds, and how many
+    seconds after the beginning it had finished its last portion."""
 
     group: Group
     speeds: list[float]
@@ -45,6 +46,8 @@ class Part:
     members: list[dict[str, Any]]
     items: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    finished: list[float] = field(default_factory=list)
+    began: float = 0.0
     rounds: int = 0
     ready: dict[int, dict[str, Any]] = field(default_factory=dict)
     written: int = 0
@@ -78,6 +81,7 @@ class Part:
             self.ready[place] = pack(self.told(functools.partial(answer, some)))
             self.items = [count + len(some) for count in self.items]
             self.seconds = [took + time.monotonic() - began for took in self.seconds]
+            self.finished = [time.monotonic() - self.began] * self.group.size
             self.rounds += 1
             self.write()
         yield from ()
@@ -85,7 +89,8 @@ class Part:
     def begin(self) -> None:
         """Nothing is done yet."""
         self.items, self.seconds = [0] * self.group.size, [0.0] * self.group.size
-        self.written = 0
+        self.finished = [0.0] * self.group.size
+        self.written, self.began = 0, time.monotonic()
 
     def known(self) -> list[float]:
         """Speeds for the round's length: until they were measured only their proportion is known."""
@@ -96,11 +101,12 @@ class Part:
     ) -> dict[str, Any]:
         """This rank's batches, the seconds they took, and its answer to the item planted in this round."""
         if answer is None or not self.speeds[self.group.rank]:
-            return {"batches": {}, "seconds": 0.0, "planted": None}
+            return {"batches": {}, "seconds": 0.0, "finished": 0.0, "planted": None}
         began = time.monotonic()
         batches = {place: pack(answer(portions[place])) for place in mine}
-        seconds = time.monotonic() - began
-        return {"batches": batches, "seconds": seconds, "planted": pack(answer(portions[planted_in][:1]))}
+        now = time.monotonic()
+        probe = pack(answer(portions[planted_in][:1]))
+        return {"batches": batches, "seconds": now - began, "finished": now - self.began, "planted": probe}
 
     def odd(self, done: Sequence[dict[str, Any]]) -> tuple[int, ...]:
         """Ranks whose answer to the planted item stands alone; from now on they take no part."""
@@ -133,6 +139,7 @@ class Part:
             if rank not in odd:
                 self.items[rank] += sum(len(portions[int(place)]) for place in result["batches"])
                 self.seconds[rank] += seconds[rank]
+                self.finished[rank] = result["finished"] if result["batches"] else self.finished[rank]
 
     def write(self) -> None:
         """Rank 0: put out every batch up to the first that is still missing."""
@@ -145,15 +152,18 @@ class Part:
             write_atomically(self.out / f"round-{self.rounds:06}.json", [text])
 
     def machines(self) -> list[dict[str, Any]]:
-        """Each rank's part so far: items, busy seconds, items/s."""
+        """Each rank's part so far: items, busy seconds, items/s, and when it had finished."""
         return [
             {
                 **member,
                 "examples": items,
                 "seconds": seconds,
+                "finished": finished,
                 "examples_per_second": items / seconds if seconds else None,
             }
-            for member, items, seconds in zip(self.members, self.items, self.seconds, strict=True)
+            for member, items, seconds, finished in zip(
+                self.members, self.items, self.seconds, self.finished, strict=True
+            )
         ]
 
     def finish(self, engine: Sequence[str]) -> None:
