@@ -43,7 +43,7 @@ def other_weights(folder: Path, model: Path) -> str:
     patch = (
         "import runpy, sys; from pathlib import Path; from realign.engine import mlx; load = mlx.load;"
         f"mlx.load = lambda folder: load(Path({str(model)!r}));"
-        f"sys.argv = sys.argv[4:]; runpy.run_module({VITALS!r}, run_name='__main__', alter_sys=True)"
+        f"sys.argv = sys.argv[3:]; runpy.run_module({VITALS!r}, run_name='__main__', alter_sys=True)"
     )
     changed = f'if [ "$3" = {VITALS} ]; then exec {REAL} -c {shlex.quote(patch)} "$@"; fi'
     return script(folder, "other-weights", f'{changed}\nexec {REAL} "$@"')
