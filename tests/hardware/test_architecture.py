@@ -6,8 +6,8 @@ import importlib
 from typing import Any
 
 import pytest
+from configs import DEEPSEEK_V2_LITE, DEEPSEEK_V3, LLAMA_8B, MIXTRAL_8X7B, OTHERWISE, PUBLISHED, decoder
 
-from hardware.configs import DEEPSEEK_V2_LITE, DEEPSEEK_V3, LLAMA_8B, MIXTRAL_8X7B, OTHERWISE, PUBLISHED, decoder
 from realign.hardware.architecture import CHECKED, cache_bytes, count_adapters, count_parameters, read_shape
 
 TOLERANCE = 1e-3  # biases and the smallest norms are left out

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from configs import DEEPSEEK_V3, LLAMA_8B, MIXTRAL_8X7B, PUBLISHED
 
-from hardware.configs import DEEPSEEK_V3, LLAMA_8B, MIXTRAL_8X7B, PUBLISHED
 from realign.errors import ModelError, UsageError
 from realign.hardware.models import cache_at, measure_model, read_parameters
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from configs import LLAMA_8B, PUBLISHED
 
-from hardware.configs import LLAMA_8B, PUBLISHED
 from realign.hardware.architecture import matrices, read_shape
 from realign.hardware.quantization import Stored, read_bits, stored_bits
 
