@@ -9,7 +9,7 @@ would tell is never refused, nor is a model whose size its name does not state. 
 from __future__ import annotations
 
 from programs import CLEARED, Job
-from shellwords import HOLE, Word
+from shellwords import HOLE
 from standard import (
     BATCH,
     BITS,
@@ -37,6 +37,7 @@ WHY_NOT_SUDO = (
 )
 FALSE = ("", "0", "false", "f", "no", "n", "off")  # what tokenizers and MLX take for false, in lower case
 HALVES = ("half", "halves", "half-and-half", "equal", "equally", "even", "evenly", "50/50", "50:50", "50-50")
+SHARDED_SETTING = "hardware.sharded="
 GPU_CORES = ("cores", "gpu cores", "gpu-cores")
 # What a launch of several machines may run without sharding: each example stands for itself.
 SEPARABLE = ("realign", "mlx_lm.generate", "mlx_lm.batch_generate", "mlx_lm.evaluate", "mlx_lm.perplexity",
@@ -66,16 +67,15 @@ def _as_root(job: Job) -> str:
 def _against_the_environment(job: Job) -> str:
     """A variable of the standard that is set to something else, taken away, or gone with all the others."""
     for name, value in ENVIRONMENT.items():
-        given = job.settings.get(name, value if CLEARED not in job.settings else None)
-        if name in KEEPS or (given is None and CLEARED not in job.settings and name not in job.settings):
+        if name in KEEPS or not {name, CLEARED} & set(job.settings):
             continue
-        if given is not None and (HOLE in given or _means(given) == _means(value)):
-            continue
-        if given is not None and name in MAY_BE_OFF and not _means(given):
+        given = job.settings.get(name)
+        turned_off = given is not None and name in MAY_BE_OFF and not _means(given)
+        if turned_off or (given is not None and (HOLE in given or _means(given) == _means(value))):
             continue
         what = f"{name} is taken away" if given is None else f"{name}={given}"
-        return say(CONTRADICTS, f"{what}, the standard is {name}={value} ({TRUTHS[name]})", f"{written(job)}"
-                   f" (the session sets {name}={value} itself)")  # fmt: skip
+        reason = f"{what}, the standard is {name}={value} ({TRUTHS[name]})"
+        return say(CONTRADICTS, reason, f"{written(job)} (the session sets {name}={value} itself)")
     return ""
 
 
@@ -147,17 +147,17 @@ def _sharded(job: Job) -> str:
     model = value_of(job, "--model") or (job.arguments[1:2] or [""])[0]
     if not fits_one_machine(model):
         return ""
-    without = ("--transport", "--sharded", "hardware.sharded")
-    return say(RDMA, REASONS[RDMA], written(job, without=without))
+    return say(RDMA, REASONS[RDMA], written(job, without=("--transport", "--sharded", SHARDED_SETTING)))
 
 
 def _asks_for_sharding(job: Job) -> bool:
     launched = " ".join(word.text for word in job.within)
     if value_of(job, "--transport").lower() in SHARDINGS or "--sharded" in job.arguments:
         return True
-    if any(text.lower() == "hardware.sharded=true" for text in job.arguments):
+    if any(text.lower() == SHARDED_SETTING + "true" for text in job.arguments):
         return True
-    separable = job.name in SEPARABLE or (job.name == "mlx_lm" and f"mlx_lm.{job.arguments[0]}" in SEPARABLE)
+    name = f"mlx_lm.{(job.arguments or [''])[0]}" if job.name == "mlx_lm" else job.name
+    separable = name in SEPARABLE
     return separable and any(f"--backend{sign}jaccl" in launched for sign in " =") and "--pipeline" not in job.arguments
 
 
@@ -194,23 +194,21 @@ def value_of(job: Job, option: str) -> str:
 
 def written(job: Job, changed: dict[int, str] | None = None, without: tuple[str, ...] = ()) -> str:
     """The job as it was written, with words of its own changed by place, and without some options and their values."""
-    before = job.written[: len(job.written) - len(job.words)]
-    parts = [word.raw for word in before]
-    skip = False
-    for at, word in enumerate(job.words):
-        if skip:
-            skip = False
-        elif word.text.startswith(without) if without else False:
-            skip = "=" not in word.text and word.text != "--sharded"
-            if word.text.startswith("hardware."):
-                parts.pop()  # its --set
+    parts = [word.raw for word in job.written[: len(job.written) - len(job.words)]]
+    setting = SHARDED_SETTING in without
+    at = 0
+    while at < len(job.words):
+        text = job.words[at].text
+        following = job.words[at + 1].text if at + 1 < len(job.words) else ""
+        if (text == "--sharded" and text in without) or text.startswith(tuple(f"{option}=" for option in without)):
+            at += 1
+        elif text in without or (setting and text == "--set" and following.startswith(SHARDED_SETTING)):
+            at += 2
         else:
-            parts.append((changed or {}).get(at, word.raw))
+            parts.append((changed or {}).get(at, job.words[at].raw))
+            at += 1
     return " ".join(parts)
 
 
 def _plain(name: str) -> str:
     return "".join(char for char in name.lower() if char.isalnum())
-
-
-__all__ = ["Word", "why_not"]
