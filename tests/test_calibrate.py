@@ -30,6 +30,7 @@ from realign.job import calibrate as job
 from realign.job.measure import make_case
 from realign.job.progress import Progress
 from realign.report.calibration import as_page, as_text, bar
+from realign.views.results import hardware_plan
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +121,8 @@ def test_the_next_plan_uses_a_calibration_and_says_so(model: Path) -> None:
     kept(model, scoring=4, generation=16)
     plan = make_plan(str(model), machines=[this_machine()])
     assert plan.batch_size == 4
-    assert any("calibration of 20" in line and "tiny, 32 bit" in line for line in plan.basis)
+    for basis in (plan.basis, hardware_plan(plan).basis):  # of the command, and of the tool plan_hardware
+        assert any("calibration of 20" in line and "tiny, 32 bit" in line for line in basis)
 
 
 def test_ctrl_c_keeps_nothing_and_leaves_no_worker(model: Path, home: Path) -> None:
