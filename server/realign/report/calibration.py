@@ -55,7 +55,8 @@ def as_page(found: Calibration) -> str:
 def headline(found: Calibration) -> str:
     """What was measured on what."""
     size = in_billions(found.parameters, found.active)
-    return f"{found.model} ({size}, run at {found.precision:g} bit) on {found.chip}, {found.memory_gb:g} GB, mlx {found.mlx}"
+    machine = f"{found.chip}, {found.memory_gb:g} GB, mlx {found.mlx}"
+    return f"{found.model} ({size}, run at {found.precision:g} bit) on {machine}"
 
 
 def sweeps(found: Calibration) -> tuple[tuple[str, tuple[Point, ...], int], ...]:
