@@ -15,11 +15,15 @@ from realign.hardware.refusals import CORES, FASTER, HALF, RDMA
 from realign.intake.words import IS_PATH, PATH, QUOTED
 
 MACHINES = r"\b(?:macs?|macbooks?|mac studios?|machines?|computers?|m[1-9] (?:max|ultra|pro)|ultra|gpus|workers)\b"
-SPLIT = r"\b(?:split|shar(?:e|ing)|divid(?:e|ing)|deal|distribut(?:e|ing)|balanc(?:e|ing)|allocat(?:e|ing))\w*\b"
+SPLIT = r"\b(?:split|shar(?:e|ing)|divid(?:e|ing)|deal|distribut(?:e|ing)|balanc(?:e|ing)|allocat(?:e|ing)|assign)\w*\b"
 WORK = r"\b(?:work(?:load)?|load|jobs?|batch(?:es)?|examples|rows|scoring|inference)\b"
+TO = r"\b(?:between|across|over|among|on|for|to)\b"
+EVENLY = r"\b(?:in half|in (?:two )?(?:equal )?halves|in two|down the middle|evenly|equally)\b"
 EQUAL = (
-    r"half[- ]and[- ]half|\b50 ?[/:-] ?50\b|fifty[- ]fifty|\bhalf each\b"
-    rf"|{SPLIT}[^,]{{0,50}}\b(?:in half|down the middle|evenly|equally)\b"
+    r"half[- ]and[- ]half|\b50 ?[/:-] ?50\b|fifty[- ]fifty|\bhalf (?:on |to |for )?each\b|\beach (?:\w+ ){0,2}half\b"
+    rf"|{SPLIT} (?:up )?(?:(?:the|my|all|this|our|these|of) )*(?:{WORK}|it|them|this|everything)\b[^,]{{0,40}}{EVENLY}"
+    rf"|{SPLIT}[^,]{{0,50}}{EVENLY}[^,]{{0,12}}{TO}[^,]{{0,25}}{MACHINES}"
+    rf"|\buse [^,]{{0,20}}{MACHINES} (?:evenly|equally)"
     r"|\b(?:equal|even|same) (?:shares?|split|halves|parts)\b"
     rf"|\bhalf (?:of )?(?:the |my )?{WORK}[^,]{{0,20}}\b(?:on|to|for|by) (?:each|both|the (?:m\d|other|ultra))"
 )
@@ -38,7 +42,11 @@ SAID: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
     CORES: (
         (rf"(?:{SPLIT}|\bshares?\b)[^;]{{0,60}}\b(?:by|per|(?:in )?proportion(?:al(?:ly)?)? to|according to|based on"
-         rf"|weighted by|following) {COUNTED}cores\b", "", NEVER),
+         rf"|weighted by|following) {COUNTED}(?:cores|core counts?)\b", "", NEVER),
+        (r"\b(?:twice as much|two thirds|double the|more (?:of the )?(?:work|rows|examples))\b[^;]{0,60}\bcores\b",
+         MACHINES, NEVER),
+        (r"\bcores\b[^;]{0,40}\b(?:twice as much|two thirds|double the|more (?:of the )?(?:work|rows|examples))\b",
+         MACHINES, NEVER),
     ),
     FASTER: (
         (rf"\b{ULTRA}(?: is|'s| are| runs?| will be| would be| should be| must be)"
@@ -63,10 +71,11 @@ PATTERNS = {
 }
 DENIED = re.compile(
     r"(?<!why )(?:\b(?:don't|do not|doesn't|does not|won't|can't|cannot|never|not|no|avoid\w*|without|refuse\w*|nor"
-    r"|instead of|rather than|no need (?:to|for))\b)[^,;]{0,40}$",
+    r"|instead of|rather than|no need (?:to|for))\b)[^,;]{0,40}$"
+    r"|\b(?:about|on|explain\w*|how to|book|paper|chapter) $",  # a topic
     re.IGNORECASE,
 )
-SAYS_BATCH = r"batch(?:es)?(?:[ -]sizes?)?(?: of| to| at| is|=|:)* ?(?P<{}>\d{{1,4}})"
+SAYS_BATCH = r"batch(?:es)?(?:[ _-]sizes?)?(?: of| to| at| is|=|:)* ?(?P<{}>\d{{1,4}})"
 BATCHES = re.compile(
     rf"{SAYS_BATCH.format('before')}(?: \w+)?? (?:on|for|with|at) (?:the |my |your |an? )?{ULTRA}\b"
     rf"|\b{ULTRA}\b(?:(?! m[1-9]\b)[^,;]){{0,30}}?\b{SAYS_BATCH.format('after')}",
