@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from realign.errors import UsageError
 from realign.hardware import calibration
-from realign.hardware.calibration import Calibration, Point, calibrated, explain_knee, keep, knee, why_not
+from realign.hardware.calibration import Calibration, Point, calibrated, keep, why_not
 from realign.hardware.fit import curve_at
+from realign.hardware.knee import explain_knee, knee
 from realign.hardware.machines import M3_ULTRA, M4_MAX, Machine
 from realign.hardware.models import ModelSize, measure_model
 

@@ -21,8 +21,9 @@ from pathlib import Path
 import mlx.core as mx
 
 from realign.engine import Question, Request, mlx
-from realign.hardware.calibration import NEAR_BEST, Point
+from realign.hardware.calibration import Point
 from realign.hardware.fit import BATCHES
+from realign.hardware.knee import NEAR_BEST
 
 REPETITIONS, MOST, ENOUGH = 3, 15, 0.5  # passes: at least, at most; seconds after which no more than the least are made
 FULL = 0.9  # of the memory limit: a sweep ends there

@@ -16,10 +16,8 @@ import json
 import logging
 import math
 import os
-import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -39,7 +37,6 @@ DAY = 86_400.0
 SIZE_TOLERANCE = 0.125  # of parameters: Qwen2.5-7B, which has 7.6e9, fits itself by name and by folder; 7B is not 8B
 BITS_TOLERANCE = 0.5  # of precision: mixed quantization counts as its mean, and its name says a whole number
 MEMORY_TOLERANCE = 0.1  # of memory: containers and kernels differ by a little, models of one Mac by a third or more
-NEAR_BEST = 0.05  # of the best throughput: what a smaller batch size may lack
 LARGEST_FILE = 1 << 20
 log = logging.getLogger("realign")
 
@@ -195,38 +192,6 @@ def mlx_version() -> str:
         return version("mlx")
     except PackageNotFoundError:
         return "not installed"
-
-
-# -- the knee -----------------------------------------------------------------------------------------------------
-
-
-def knee(points: Sequence[Point]) -> int:
-    """The smallest batch size within 5 % of the best examples/s: more memory for less than that is no gain.
-
-    Raises ValueError without points.
-    """
-    best = max(point.examples_per_second for point in points)
-    return min(point.batch_size for point in points if point.examples_per_second >= (1 - NEAR_BEST) * best)
-
-
-def explain_knee(points: Sequence[Point]) -> str:
-    """One sentence: the knee, what it lacks of the best, and how far repetitions differ, with the figures."""
-    chosen = next(point for point in points if point.batch_size == knee(points))
-    best = max(points, key=lambda point: point.examples_per_second)
-    said = f"batch size {chosen.batch_size}, {chosen.examples_per_second:.3g} examples/s, is the fastest"
-    if chosen is not best:
-        lack = 1 - chosen.examples_per_second / best.examples_per_second
-        said = (
-            f"batch size {chosen.batch_size} is the smallest within {NEAR_BEST:.0%} of the best:"
-            f" {chosen.examples_per_second:.3g} examples/s, {lack:.1%} below {best.examples_per_second:.3g} at"
-            f" {best.batch_size}"
-        )
-    spreads = [point.spread for point in points if point.repetitions > 1]
-    if not spreads:
-        return f"{said}; measured once, so nothing is known of the noise"
-    noise = statistics.median(spreads)
-    said += f"; repetitions differ by ±{noise:.1%} (median over the batch sizes)"
-    return said + (", more than that margin: on a quieter machine it may move" if noise > NEAR_BEST else "")
 
 
 # -- the files ----------------------------------------------------------------------------------------------------

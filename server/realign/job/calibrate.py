@@ -24,8 +24,9 @@ from typing import Any
 from realign.engine.folders import check_folder, model_identity
 from realign.errors import Busy, Interrupted, ModelError, StageFailed, UsageError
 from realign.hardware import calibration
-from realign.hardware.calibration import Calibration, Point, knee
+from realign.hardware.calibration import Calibration, Point
 from realign.hardware.fit import BATCHES
+from realign.hardware.knee import knee
 from realign.hardware.machines import Machine, most_gpu_gb, this_machine
 from realign.hardware.memory import bits_on, estimate_memory
 from realign.hardware.models import ModelSize, measure_model

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from realign.hardware.calibration import Calibration, Point, explain_knee, in_billions
+from realign.hardware.calibration import Calibration, Point, in_billions
+from realign.hardware.knee import explain_knee
 
 BAR = 30  # characters of the longest bar
 EIGHTHS = " ▏▎▍▌▋▊▉█"
