@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from realign.hardware import able, alike, flight
 from realign.hardware.facts import Answered, Facts, Measured, Vitals
 from realign.hardware.preflight import CHECKS, Check, blocking, judge
 from realign.hardware.probe import Checkpoint, Seen
@@ -209,3 +210,19 @@ def test_the_table_shows_every_check_its_fix_and_the_verdict(model: str) -> None
     assert "fix: copy it there again" in table and table.endswith("Blocked by 2 of 8 checks")
     assert max(map(len, table.splitlines())) <= 90
     assert "\033[31mfail" in as_table(checks, color=True) and "\033" not in table
+
+
+def test_the_page_states_the_checks_and_the_limits_that_the_code_has() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hardware.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1].split() for line in page.splitlines() if line[:3] in {f"| {n}" for n in range(1, 9)}]
+    assert [row for row in rows if row[1:2] and row[1] in CHECKS] == [[str(n), c] for n, c in enumerate(CHECKS, 1)]
+    section = page.partition("## Pre-flight")[2]
+    assert (
+        f"none above {alike.OUTLIER:g} times" in section and f"equal on {alike.EQUAL:.0%}".replace("%", " %") in section
+    )
+    assert f"within {able.SHARE_OFF:.0%}".replace("%", " %") in section and f"clock {able.CLOCKS:.0f} s off" in section
+    assert f"less than {able.MEMORY_USED:.0%}".replace("%", " %") in section
+    assert f"within {flight.LOOK_SECONDS:.0f} s" in section and f"never {flight.SILENCE:.0f} s apart" in section
+    assert all(
+        f"{value:g} nats" in section or f"{value:g} in {kind}" in section for kind, value in alike.TOLERANCES.items()
+    )
