@@ -113,13 +113,21 @@ def hold(environment: str) -> bool:
 
 
 def build() -> str:
-    """Run build.py to its end; it shows what it does on stderr. Gives why it failed, or ""."""
+    """Run build.py to its end, showing on stderr what it does. Gives why it failed, or "".
+
+    It writes into pipes that end here: nothing of ours stays open in it when a client ends this process.
+    """
     import subprocess
 
     builder = [sys.executable, "-S", "-E", "-I", os.path.join(SERVER, "build.py"), data_folder()]
-    nothing = subprocess.DEVNULL
-    with subprocess.Popen(builder, stdin=nothing, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
-        return process.communicate()[0].strip()
+    nothing, pipe = subprocess.DEVNULL, subprocess.PIPE
+    process = subprocess.Popen(builder, stdin=nothing, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    assert process.stdout and process.stderr
+    for line in process.stderr:
+        print(line, end="", file=sys.stderr, flush=True)
+    failure = process.stdout.read().strip()
+    process.wait()
+    return failure
 
 
 def refuse(failure: str, words: list[str]) -> int:
