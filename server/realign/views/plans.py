@@ -27,7 +27,7 @@ RATE_IS = {
 
 
 def plan_lines(plan: Plan, width: int = 100) -> list[str]:
-    """The plan for reading, the decision first; lines are folded at `width` characters."""
+    """The plan for reading, the decision first and on one line; the rest is folded at `width` characters."""
     environment = " ".join(f"{name}={value}" for name, value in plan.environment.items())
     rows: list[tuple[str, str]] = [("why", plan.why)] if plan.why else []
     if len(plan.work) > 1 or plan.rate is not None:
@@ -44,7 +44,7 @@ def plan_lines(plan: Plan, width: int = 100) -> list[str]:
     rows += [("rests on", line) for line in plan.basis]
     rows += [("here", here_in_words(plan.here))]
     folded = [line for label, text in _labelled(rows) for line in _fold(label, text, width)]
-    return [*textwrap.wrap(plan.summary, width, break_on_hyphens=False), "", *folded]
+    return [plan.summary, "", *folded]
 
 
 def part_in_words(part: Part) -> str:
