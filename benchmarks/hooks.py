@@ -29,7 +29,7 @@ COMMANDS = {
 
 def event(command: str) -> bytes:
     told = {
-        "session_id": "benchmark", "transcript_path": "/home/me/t.jsonl", "cwd": "/tmp", "hook_event_name": "PreToolUse",
+        "session_id": "s", "transcript_path": "/home/me/t.jsonl", "cwd": "/tmp", "hook_event_name": "PreToolUse",
         "tool_name": "Bash", "tool_input": {"command": command, "description": "runs it"}, "tool_use_id": "toolu_1",
         "tool_response": {"stdout": "a line\n" * 50, "stderr": ""}, "duration_ms": 12,
     }  # fmt: skip

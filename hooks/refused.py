@@ -73,7 +73,7 @@ def _against_the_environment(job: Job) -> str:
         turned_off = given is not None and name in MAY_BE_OFF and not _means(given)
         if turned_off or (given is not None and (HOLE in given or _means(given) == _means(value))):
             continue
-        what = f"{name} is taken away" if given is None else f"{name}={given}"
+        what = f"{name}={given}" if given is not None else f"{name if name in job.settings else CLEARED} is taken away"
         reason = f"{what}, the standard is {name}={value} ({TRUTHS[name]})"
         return say(CONTRADICTS, reason, f"{written(job)} (the session sets {name}={value} itself)")
     return ""
