@@ -16,7 +16,7 @@ from statistics import fmean
 
 from realign.hardware.fit import deal as deal_all
 from realign.hardware.machines import M3_ULTRA, M4_MAX, SHARDED_30B_RATE
-from realign.job.shares import ROUND_SECONDS, deal, measured, round_length
+from realign.job.shares import deal, measured, round_length
 
 SEED, RUNS = 20261121, {10_000: 20, 10_000_000: 1}
 OF_A_DAY, OF_A_PORTION, DAY = 0.05, 0.10, 86_400.0
@@ -62,14 +62,14 @@ def dealt_once(*shares: float) -> Split:
     return split
 
 
-def rebalanced(longer: float) -> Split:
-    """Rounds dealt by measured speeds, `longer` times as long as the program makes them."""
+def rebalanced() -> Split:
+    """Rounds dealt by measured speeds, as the program makes them."""
 
     def split(examples: int, rates: Sequence[float], luck: Sequence[Luck]) -> tuple[float, float]:
         left, now, work, first = examples // PORTION, 0.0, 0.0, True
         speeds = [sum(rates) / PORTION * share for share in SHIPPED]
         while left:
-            owners = deal(round_length(left, [longer * speed for speed in speeds]), speeds)
+            owners = deal(round_length(left, speeds, first), speeds)
             counts = [owners.count(machine) for machine in range(len(rates))]
             seconds = [
                 count * PORTION / rate * factor(now, max(1, count))
@@ -86,8 +86,7 @@ SPLITS: dict[str, Split] = {
     "0.655 : 0.345, as shipped": dealt_once(*SHIPPED),
     "half and half": dealt_once(0.5, 0.5),
     "by GPU cores, 40 : 80": dealt_once(*CORES),
-    f"measured, rounds of {ROUND_SECONDS:.0f} s": rebalanced(1),
-    f"measured, rounds of {12 * ROUND_SECONDS:.0f} s": rebalanced(12),
+    "measured, balanced anew each round": rebalanced(),
 }
 
 

@@ -46,14 +46,11 @@ def test_without_luck_a_split_by_the_true_rates_leaves_nobody_idle(
     assert hours == pytest.approx(5_000 / 1.0 / 3600) and idle == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize("longer", [1, 12])
-def test_rounds_work_through_every_example(
-    simulation: ModuleType, monkeypatch: pytest.MonkeyPatch, longer: int
-) -> None:
+def test_rounds_work_through_every_example(simulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulation, "OF_A_DAY", 0.0)
     monkeypatch.setattr(simulation, "OF_A_PORTION", 0.0)
     luck = [simulation.luck_of(0, machine) for machine in range(2)]
-    end, work = simulation.rebalanced(longer)(10_000, (2.0, 2.0), luck)
+    end, work = simulation.rebalanced()(10_000, (2.0, 2.0), luck)
     assert work == pytest.approx(10_000 / 2.0) and end >= work / 2
 
 

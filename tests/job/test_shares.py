@@ -7,7 +7,7 @@ import random
 import pytest
 
 from realign.job.planted import odd_ones
-from realign.job.shares import ROUND_SECONDS, deal, measured, round_length
+from realign.job.shares import FINE, LONGEST_ROUND, ROUND_SECONDS, deal, measured, round_length
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,11 @@ def test_every_machine_has_its_share_to_within_a_portion_at_every_place() -> Non
             assert max(abs(a - b) for a, b in zip(shares, dealt, strict=True)) < len(speeds) - 0.99
 
 
-def test_a_round_is_about_ten_seconds_and_at_most_half_of_what_is_left() -> None:
-    assert round_length(10_000, [3.0, 1.0]) == 4 * ROUND_SECONDS
+def test_a_round_is_ten_seconds_long_enough_for_a_fair_deal_and_at_most_half_of_what_is_left() -> None:
+    assert round_length(10_000, [30.0, 10.0]) == 40 * ROUND_SECONDS
+    assert round_length(10_000, [0.25, 0.125]) == 0.375 * FINE / 0.125  # 128 seconds: the slow one has 16 portions
+    assert round_length(10_000, [0.25, 0.001]) == int(0.251 * LONGEST_ROUND)
+    assert round_length(10_000, [30.0, 10.0], first=True) == 4
     assert round_length(50, [3.0, 1.0]) == 25
     assert round_length(4, [3.0, 1.0]) == 4
     assert round_length(5, [3.0, 1.0]) == 4
@@ -68,7 +71,7 @@ def test_two_machines_finish_together_when_one_slows_down_on_the_way() -> None:
     while left:
         if left < 20_000:
             true = [60.0, 20.0]
-        length = round_length(left, speeds if not first else [1 / ROUND_SECONDS] * 2)
+        length = round_length(left, speeds, first)
         owners = deal(length, speeds)
         counts = [owners.count(0), owners.count(1)]
         took = [count / speed for count, speed in zip(counts, true, strict=True)]

@@ -59,7 +59,7 @@ class Part:
         self.begin()
         answer = self.told(lambda: prepare() if self.speeds[self.group.rank] else None)
         while waiting:
-            now = waiting[: shares.round_length(len(waiting), self.known())]
+            now = waiting[: shares.round_length(len(waiting), self.speeds, first=not self.rounds)]
             owners = shares.deal(len(now), self.speeds)
             mine = [place for place, owner in zip(now, owners, strict=True) if owner == self.group.rank]
             done = self.exchange(functools.partial(self.answer, answer, portions, mine, now[0]))
@@ -91,10 +91,6 @@ class Part:
         self.items, self.seconds = [0] * self.group.size, [0.0] * self.group.size
         self.finished = [0.0] * self.group.size
         self.written, self.began = 0, time.monotonic()
-
-    def known(self) -> list[float]:
-        """Speeds for the round's length: until they were measured only their proportion is known."""
-        return self.speeds if self.rounds else [float(speed > 0) / shares.ROUND_SECONDS for speed in self.speeds]
 
     def answer(
         self, answer: Answer | None, portions: Sequence[Sequence[Any]], mine: Sequence[int], planted_in: int

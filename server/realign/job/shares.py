@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-ROUND_SECONDS = 10.0  # of work in a round: what is lost, at most, when a machine dies
+ROUND_SECONDS = 10.0  # of work in a round, at least; a round is what is lost when a machine dies
+LONGEST_ROUND = 300.0  # seconds
+FINE = 16  # portions of a round that the slowest machine should have: its share then comes out to within 3 %
 
 
-def round_length(left: int, speeds: Sequence[float]) -> int:
+def round_length(left: int, speeds: Sequence[float], first: bool = False) -> int:
     """Portions of the next round, at most `left`. speeds: portions/s of each machine, 0 for one that takes no part.
 
-    About ROUND_SECONDS of everybody's work, at most half of what is left, and all of it once that is two each.
+    The first has two portions each, to measure with. Later ones have ROUND_SECONDS of everybody's work, or more where
+    the slowest machine would have fewer than FINE portions then; at most half of what is left, and all of it once that
+    is two portions each.
     """
-    least = 2 * sum(speed > 0 for speed in speeds)
-    if left <= least:
-        return left
-    return max(least, min(int(sum(speeds) * ROUND_SECONDS), left // 2))
+    busy = [speed for speed in speeds if speed > 0]
+    least = 2 * len(busy)
+    if first or left <= least:
+        return min(least, left)
+    seconds = min(max(ROUND_SECONDS, FINE / min(busy)), LONGEST_ROUND)
+    return max(least, min(int(sum(busy) * seconds), left // 2))
 
 
 def deal(portions: int, speeds: Sequence[float]) -> list[int]:
