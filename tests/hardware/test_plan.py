@@ -18,8 +18,9 @@ from realign.hardware.calibration import Calibration, Point, keep, mlx_version
 from realign.hardware.fit import WEIGHTS_SHARE, deal
 from realign.hardware.machines import M3_ULTRA, M4_MAX, Machine, this_machine
 from realign.hardware.memory import TASKS
-from realign.hardware.plan import make_plan, read_machines
+from realign.hardware.plan import make_plan
 from realign.hardware.planned import EXO, NONE, SEPARATE, SHARDED, Plan
+from realign.hardware.wishes import read_machines
 
 PAIR = (M4_MAX, M3_ULTRA)
 M2_ULTRA = Machine("M2 Ultra", 192, gpu_cores=76, bandwidth_gbs=800)

@@ -47,7 +47,8 @@ def plan(words: argparse.Namespace) -> int:
 
     from realign.errors import UsageError
     from realign.hardware.models import read_parameters
-    from realign.hardware.plan import make_plan, read_machines
+    from realign.hardware.plan import make_plan
+    from realign.hardware.wishes import read_machines
     from realign.views.plans import plan_lines
 
     if not (words.model or words.parameters):

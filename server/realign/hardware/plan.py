@@ -11,7 +11,6 @@ Time counts one scored example a row; generating the candidates comes on top and
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,20 +21,17 @@ from realign.hardware.calibration import calibrated, why_not
 from realign.hardware.cost import NOT_MEASURED, Figure, measure_cost
 from realign.hardware.environment import worker_environment
 from realign.hardware.fit import Fit, ceiling_of, deal, fit_machine, rate_is, speed, throughput_shares
-from realign.hardware.hearing import batch_heard, hear
 from realign.hardware.here import look_here
 from realign.hardware.machines import Machine, known_machines, this_machine
 from realign.hardware.memory import GENERATES, TASKS, Memory, estimate_memory, estimate_together
 from realign.hardware.models import ModelSize, measure_model
-from realign.hardware.named import machine_named
 from realign.hardware.planned import EXO, NONE, SEPARATE, SHARDED, Part, Plan
 from realign.hardware.refusals import SHARDINGS, Asked, refuse
+from realign.hardware.wishes import read_wishes
 
 TOKENS = 1024  # the longest sequence: a passage, a prompt and an answer
 MOST = {"examples": 10**12, "batch_size": 10**6, "tokens": 10**8}
 LOWER = (16, 8, 6, 5, 4, 3, 2)  # precisions to fall back to
-HALVES = ("half", "halves", "half-and-half", "equal", "even", "50/50", "50:50")
-RATIO = re.compile(r"\d+(?:\.\d+)?(?:\s*[:/]\s*\d+(?:\.\d+)?)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,7 @@ def make_plan(
         raise UsageError(f"Full fine-tuning at {size.bits:g} bit", "16-bit weights", "adapters, or --bits 16")
     job = Job(size, task, examples, tokens, full and task != "curate", prices or settings.Cost())
     fleet = _ready(machines if machines is not None else known_machines(), size)
-    asked = _read_wishes(machine, batch_size, split, transport, words, fleet)
+    asked = read_wishes(machine, batch_size, split, transport, words, fleet)
     plan = Plan(
         model,
         data_type,
@@ -111,14 +107,6 @@ def make_plan(
     old = tuple(filter(None, (why_not(each, size) for each in fleet)))
     plan = dataclasses.replace(plan, basis=(*plan.basis, *old))
     return dataclasses.replace(plan, summary=explain.summarize(plan))
-
-
-def read_machines(text: str) -> tuple[Machine, ...]:
-    """Machines by their names in the catalogue, with commas between them. Raises UsageError for an unknown one."""
-    names = [name.strip() for name in re.split(r"[,;]", text) if name.strip()]
-    if not names:
-        raise UsageError("No machine was named", "names with commas between them", '"M4 Max 128GB, M3 Ultra 512GB"')
-    return tuple(map(machine_named, names))
 
 
 # -- a model that one machine holds ------------------------------------------------------------------------------
@@ -263,7 +251,7 @@ def _what_would_fit(job: Job, fleet: Sequence[Machine], macs: Sequence[Machine])
     return f"fits nowhere ({weights:.0f} GB of weights{rest}): {'; '.join(ways) or 'nor does any lower precision'}"
 
 
-# -- what was asked ----------------------------------------------------------------------------------------------
+# -- around it ---------------------------------------------------------------------------------------------------
 
 
 def _check(data_type: str, task: str, numbers: Mapping[str, int | None]) -> None:
@@ -293,57 +281,3 @@ def _told_apart(fleet: Sequence[Machine]) -> Iterator[Machine]:
         number = 1 + sum(other.name == machine.name for other in fleet[:index])
         more = f"{machine.memory_gb:g} GB" if by_memory else f"#{number}"
         yield dataclasses.replace(machine, name=f"{machine.name} {more}") if len(same) > 1 else machine
-
-
-def _read_wishes(
-    machine: str | None,
-    batch_size: int | None,
-    split: str | Mapping[str, float] | None,
-    transport: str | None,
-    words: str,
-    fleet: Sequence[Machine],
-) -> Asked:
-    """What was asked for, in the words that refusals.py knows. Raises UsageError for a word that means nothing."""
-    return Asked(
-        _read_machine(machine, fleet) if machine else None,
-        batch_size,
-        _read_split(split, fleet) if isinstance(split, str) else split,
-        _read_transport(transport) if transport else None,
-        hear(words),
-        batch_heard(words),
-    )
-
-
-def _read_machine(said: str, fleet: Sequence[Machine]) -> str:
-    """The one machine that is meant: by its name, or by a name that says less or more than its own."""
-    names = [machine.name for machine in fleet]
-    plain = said.strip().lower()
-    exact = [name for name in names if name.lower() == plain]
-    near = exact or [name for name in names if name.lower().startswith(plain) or plain.startswith(name.lower())]
-    if len(near) != 1:
-        raise UsageError(f"No machine {said!r}", f"one of {', '.join(names)}")
-    return near[0]
-
-
-def _read_split(said: str, fleet: Sequence[Machine]) -> str | dict[str, float]:
-    plain = said.strip().lower()
-    if plain in HALVES:
-        return "half"
-    if plain in ("none", "cores"):
-        return plain
-    if RATIO.fullmatch(plain):
-        parts = [float(part) for part in re.split(r"\s*[:/]\s*", plain)]
-        macs = [machine.name for machine in fleet if machine.shared_rate is not None] or [m.name for m in fleet]
-        if len(parts) == len(macs) and sum(parts) > 0:
-            return {name: part / sum(parts) for name, part in zip(macs, parts, strict=True)}
-    raise UsageError(f"The split {said!r}", "none, half, cores, or a ratio such as 2:1 with a number for each machine")
-
-
-def _read_transport(said: str) -> str:
-    plain = said.strip().lower()
-    known = {"separate": SEPARATE, SEPARATE: SEPARATE, "exo": "exo", NONE: SEPARATE} | {
-        word: word for word in SHARDINGS
-    }
-    if plain not in known:
-        raise UsageError(f"The transport {said!r}", "separate batches, rdma or exo")
-    return known[plain]

@@ -33,7 +33,8 @@ def detected(request: str, file: str) -> DetectedType:
 def planned(model: str, parameters: str, machines: str, rest: dict[str, Any]) -> HardwarePlan:
     """The plan for a model; `rest` holds what `make_plan` takes besides. parameters: "70B", or "" for the model's."""
     from realign.hardware.models import read_parameters
-    from realign.hardware.plan import make_plan, read_machines
+    from realign.hardware.plan import make_plan
+    from realign.hardware.wishes import read_machines
 
     count = read_parameters(parameters) if parameters else None
     fleet = read_machines(machines) if machines else None
