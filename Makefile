@@ -4,14 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CLAUDE_CODE := @anthropic-ai/claude-code@2.1.329
+FETCHED = $(wildcard $(CURDIR)/$(VENV)/claude-code/node_modules/@anthropic-ai/claude-code-*/claude)
 PIP := $(BIN)/python -m pip install --no-input --disable-pip-version-check
 
-.PHONY: help setup demo test fast lint types clean
+.PHONY: help setup demo test fast acceptance lint types clean
 
 help:
 	@echo "make demo    set up, then curate a DPO dataset from examples/tides.pdf into demo/ (no model, no network)"
 	@echo "make test    set up, then lint, types and every test, as CI does"
 	@echo "make fast    lint, types and the tests that take seconds"
+	@echo "make acceptance  the plugin in the real Claude Code (fetched with npm if need be), without login, model or network"
 	@echo "make clean   remove the environment and the demo's output"
 
 setup: $(READY)
@@ -36,6 +39,17 @@ test: lint types
 fast: lint types
 	@echo "== The tests that take seconds =="
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+acceptance: setup
+	@echo "== The plugin in the real Claude Code, without login, model or network =="
+	@if [ -z "$$REALIGN_CLAUDE$(FETCHED)" ] && ! command -v claude >/dev/null; then \
+		command -v npm >/dev/null || \
+			{ echo "Found no claude and no npm. Expected one of them. Try: REALIGN_CLAUDE=/path/to/claude make acceptance"; exit 2; }; \
+		echo "Fetching $(CLAUDE_CODE), once"; \
+		npm install --silent --no-fund --no-audit --prefix $(VENV)/claude-code $(CLAUDE_CODE); \
+	fi
+	@REALIGN_CLAUDE="$${REALIGN_CLAUDE:-$$(command -v claude || ls $(CURDIR)/$(VENV)/claude-code/node_modules/@anthropic-ai/claude-code-*/claude)}" \
+		$(BIN)/python -m pytest -rs tests/plugin
 
 lint: setup
 	@echo "== Lint and format =="
