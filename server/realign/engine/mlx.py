@@ -187,6 +187,8 @@ def _write(prompts: list[list[int]], requests: Sequence[Request], loaded: Loaded
                 if response.finish_reason:
                     finish[response.uid] = response.finish_reason
     finally:
+        # The writer works a token ahead on a stream of its own; a sharded model's collectives must not meet later ones.
+        mx.synchronize(writer.stream)
         writer.close()
     return [Answer(_decode(loaded, tokens[place]), finish[place]) for place in places]
 
