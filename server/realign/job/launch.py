@@ -172,7 +172,7 @@ def pick_python(hosts: Sequence[Host]) -> str:
 
 def free_ports(count: int) -> int:
     """The first of `count` neighboring TCP ports that nobody listens on here."""
-    for start in range(30000 + os.getpid() % 20000, 60000, count):
+    for start in range(30000 + os.getpid() * 16 % 20000, 60000, count):  # far from a launch beside this one
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
             for port in range(start, start + count):
                 listener = held.enter_context(socket.socket())
