@@ -59,6 +59,7 @@ lint: setup
 types: setup
 	@echo "== Types =="
 	$(BIN)/mypy
+	$(BIN)/mypy server/launch.py server/build.py
 
 clean:
 	rm -rf $(VENV) demo
