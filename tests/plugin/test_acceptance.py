@@ -79,7 +79,7 @@ def test_the_installed_plugin_is_enabled_and_has_all_its_parts(home: Path) -> No
     assert [(entry["id"], entry["enabled"]) for entry in listed] == [("realign@realign", True)]
     details = said(home, "plugin", "details", "realign")
     skills, agents = len(list(ROOT.glob("skills/*/SKILL.md"))), len(list(ROOT.glob("agents/*.md")))
-    for part, count in (("Skills", skills), ("Agents", agents), ("Hooks", 4), ("MCP servers", 1)):
+    for part, count in (("Skills", skills), ("Agents", agents), ("Hooks", 5), ("MCP servers", 1)):
         assert f"{part} ({count})" in details
 
 
@@ -94,13 +94,14 @@ def test_a_sessions_start_runs_our_hook(home: Path, tmp_path: Path) -> None:
     assert re.search(hook, (tmp_path / "log").read_text())
 
 
-def test_the_client_sees_the_five_tools_and_the_four_hooks(session: Control) -> None:
+def test_the_client_sees_the_five_tools_and_the_five_hooks(session: Control) -> None:
     assert {f"mcp__plugin_realign_realign__{tool['name']}" for tool in session.server()["tools"]} == TOOLS
     rows = session.ask("get_hooks_listing")["response"]["hooks"]
     ours = {(row["event"], row["commandText"].rpartition("/")[2]) for row in rows if row["source"] == "pluginHook"}
     assert ours == {
         ("SessionStart", "session_start.py"), ("UserPromptSubmit", "user_prompt_submit.py"),
         ("PreToolUse", "pre_tool_use.py"), ("PostToolUse", "post_tool_use.py"),
+        ("PostToolUseFailure", "post_tool_use.py"),
     }  # fmt: skip
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from realign import workflow
+from support import build_run
+
 ROOT = Path(__file__).parents[2]
 BINARY = os.environ.get("REALIGN_CLAUDE", "")
 pytestmark = [
@@ -119,8 +122,27 @@ def test_the_shell_gets_environment_and_priority_and_breaches_are_refused(projec
         assert wrong and f"ReAlign: {name}: " in said and ". Use: " in said
     (lines,) = (project.parent / "home").glob(".claude/plugins/data/*/activity.jsonl")
     recorded = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-    assert {line["command"] for line in recorded} >= {*ours[:6], "python3 train.py"}
+    assert {line["command"] for line in recorded} >= {*ours[:7], "python3 train.py"}
+    assert {line["command"] for line in recorded if line["failed"]} == {"EXIT=3 realign 4"}
     assert not {line["command"] for line in recorded} & {*others, *refused} and told
+
+
+def test_a_gate_that_blocks_a_command_is_recorded_and_told_though_the_command_failed(
+    project: Path, plugin: Path, tmp_path: Path
+) -> None:
+    run = build_run(tmp_path, until="select", settings={"gates": {"gap_high": 0.99, "gap_medium": 0.98}})
+    settings = workflow.settings_of(run)
+    verdicts = workflow.judge_stage(run, workflow.CURATE_DPO[3], settings)
+    workflow.keep_verdicts(run, "select", workflow.fingerprints(run, settings)["select"], verdicts)
+    run.close()
+    blocked = f"#!/bin/sh\necho 'realign: working in {run.folder}' >&2\nexit 3\n"
+    (tmp_path / "bin" / "realign").write_text(blocked, encoding="utf-8")
+    (outcome,), told = converse(["realign curate book.pdf --type dpo"], project, plugin)
+    assert outcome[0] and outcome[1].startswith("Exit code 3")
+    assert f"ReAlign's gates of run {run.id}: REJECT" in told and "remedy: harder negatives" in told
+    (lines,) = (tmp_path / "home").glob(".claude/plugins/data/*/activity.jsonl")
+    (line,) = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+    assert line["failed"] and line["run"] == run.id
 
 
 RULES = (
