@@ -1,6 +1,6 @@
 """The records that stages pass on: each has an id and its parent's id, so a row walks back to its sentence.
 
-    Document -> Passage -> Prompt -> Completion -> Judgment -> Pair -> Row
+    Document -> Passage -> Prompt -> Completion -> Judgment (or Rating, Trial ...) -> Pair or Example -> Row
 
 Records are frozen. A span is a half-open range of characters in `Document.text`, the repaired text of the whole
 document; pages are ranges of the same text. `encode` and `decode` turn a record into one JSON object and back.
@@ -11,9 +11,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args
 
 Verdict = Literal["read", "empty", "garbled"]
 BlockKind = Literal["heading", "paragraph", "item", "table", "code", "formula", "caption"]
@@ -176,14 +177,166 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """One judge's rating of one completion by itself, in 0..1 (a rating s of 1..10 becomes (s - 1) / 9).
+
+    parent is the prompt. mass as in Judgment. criteria holds what the rating was put together from, each in 0..1.
+    """
+
+    kind: ClassVar[str] = "rating"
+    id: str
+    parent: str
+    completion: str
+    judge: str
+    score: float
+    mass: float | None = None
+    criteria: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difficulty:
+    """How hard a language model finds a completion, with and without its prompt. parent is the prompt.
+
+    given and alone are mean losses of the same `tokens` answer tokens, in nats a token: after the prompt, and without.
+    """
+
+    kind: ClassVar[str] = "difficulty"
+    id: str
+    parent: str
+    completion: str
+    model: str
+    tokens: int
+    given: float
+    alone: float
+
+    @property
+    def ifd_loss(self) -> float:
+        """Ratio of the losses (Cherry LLM, 2308.12032): above 1 the prompt misleads."""
+        return self.given / self.alone
+
+    @property
+    def ifd_ppl(self) -> float:
+        """Ratio of the perplexities, which some publications report as IFD."""
+        return math.exp(self.given - self.alone)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A prompt whose answer a program can check. verifier names it; spec is what it needs besides the answer.
+
+    equivalents are other forms of the answer that must be accepted, wrong are planted answers that must be rejected.
+    """
+
+    kind: ClassVar[str] = "task"
+    id: str
+    parent: str
+    answer: str
+    verifier: str
+    spec: dict[str, Any]
+    equivalents: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A verifier's verdict on one answer to a task. parent is the prompt.
+
+    subject: "rollout" (then completion is its id), "reference", "equivalent" or "planted". again is the verdict of a
+    second, independent run.
+    """
+
+    kind: ClassVar[str] = "trial"
+    id: str
+    parent: str
+    task: str
+    completion: str
+    subject: Literal["rollout", "reference", "equivalent", "planted"]
+    text: str
+    verdict: Literal["accept", "reject", "unknown"]
+    again: Literal["accept", "reject", "unknown"]
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something a passage states, with the sentence that says so: `Document.text[start:end]` is `quote`, verbatim."""
+
+    kind: ClassVar[str] = "claim"
+    id: str
+    parent: str
+    text: str
+    start: int
+    end: int
+    page: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """A judge's reading of one claim made in a completion. parent is the prompt.
+
+    support in 0..1 says how far the cited span supports the claim; start and end are that span, equal where none was
+    cited. confidence is what the answer states of itself, in 0..1, None where it states none.
+    """
+
+    kind: ClassVar[str] = "grounding"
+    id: str
+    parent: str
+    completion: str
+    judge: str
+    claim: str
+    start: int
+    end: int
+    support: float
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row chosen for the dataset that is no pair. parent is the prompt.
+
+    It teaches a completion, or, where task is not "", asks for what the task's verifier accepts. category says what
+    it is in the mix ("answer", "refusal", a verifier's name); scores are shown in the row.
+    """
+
+    kind: ClassVar[str] = "example"
+    id: str
+    parent: str
+    completion: str
+    category: str
+    scores: dict[str, Any]
+    task: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's word on one selected pair or example (its parent): kept or not. The last one counts."""
+
+    kind: ClassVar[str] = "decision"
+    id: str
+    parent: str
+    keep: bool
+    at: float
+    note: str = ""
+
+
+Part = Literal["rows", "preferences"]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the dataset. parent is the pair; data is exactly what is written to the file of its split."""
+    """A line of the dataset. parent is the pair or example; data is exactly what is written to the file of its split.
+
+    part: "rows" is the dataset itself; "preferences" are the pairs that stand beside rows of another form.
+    """
 
     kind: ClassVar[str] = "row"
     id: str
     parent: str
     split: Literal["train", "valid", "test"]
     data: dict[str, Any]
+    part: Part = "rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +350,11 @@ class Dropped:
     detail: str = ""
 
 
-Record = Document | Passage | Prompt | Completion | Judgment | Pair | Row
-KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in (Document, Passage, Prompt, Completion, Judgment, Pair, Row)}
+Record = (
+    Document | Passage | Prompt | Completion | Judgment | Rating | Difficulty | Task | Trial | Claim | Grounding
+    | Pair | Example | Decision | Row
+)  # fmt: skip
+KINDS: dict[str, type[Any]] = {cls.kind: cls for cls in get_args(Record)}
 
 
 def encode(record: Record) -> str:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from realign.curate import candidates, export, filter, judge, select, source
 from realign.errors import Blocked, Interrupted, UsageError
-from realign.quality import checks
+from realign.quality.checks import preferences, shared
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
 from realign.run import Batch, Run, StageState
@@ -41,29 +41,38 @@ class Stage:
     inputs: Callable[[Run, Settings], str] = lambda run, settings: ""
 
 
+# -- the map --------------------------------------------------------------------------------------------------------
+
+SOURCE = Stage(
+    "source", source.read_and_ask, (shared.PARSE_SUCCESS, shared.PROMPT_CLARITY),
+    sections=("source",), code=("sources", "curate/source.py", "curate/authors", "templates"), inputs=source.inputs,
+)  # fmt: skip
+CANDIDATES = Stage(
+    "candidates", candidates.complete_prompts, (shared.answered(2),),
+    sections=("candidates",), code=("curate/candidates.py", "curate/authors", "engine", "templates"),
+    inputs=candidates.inputs,
+)  # fmt: skip
+FILTER = Stage(
+    "filter", filter.drop_unfit, (shared.DECONTAMINATION,),
+    sections=("filter",), code=("curate/filter.py", "quality"), inputs=filter.inputs,
+)  # fmt: skip
+EXPORT = Stage("export", export.write_dataset, shared.DATASET, ("export",), ("curate/export.py", "report"))
+
 CURATE_DPO = (
+    SOURCE,
+    CANDIDATES,
     Stage(
-        "source", source.read_and_ask, (checks.PARSE_SUCCESS, checks.PROMPT_CLARITY),
-        sections=("source",), code=("sources", "curate/source.py", "curate/authors", "templates"), inputs=source.inputs,
-    ),
-    Stage(
-        "candidates", candidates.complete_prompts, (checks.ENOUGH_COMPLETIONS,),
-        sections=("candidates",), code=("curate/candidates.py", "curate/authors", "engine", "templates"),
-        inputs=candidates.inputs,
-    ),
-    Stage(
-        "judge", judge.judge_both_orders, (checks.EVERY_COMPLETION_JUDGED,),
+        "judge", judge.judge_both_orders, (preferences.EVERY_COMPLETION_JUDGED,),
         sections=("judge",), code=("curate/judge.py", "curate/judges", "engine", "templates"), inputs=judge.inputs,
     ),
-    Stage("select", select.choose_pairs, checks.SELECTION, sections=("select",), code=("curate/select.py",)),
-    Stage(
-        "filter", filter.drop_unfit_pairs, (checks.DECONTAMINATION, checks.PAIRS),
-        sections=("filter",), code=("curate/filter.py", "quality"), inputs=filter.inputs,
-    ),
-    Stage("export", export.write_dataset, checks.EXPORT, sections=("export",), code=("curate/export.py", "report")),
+    Stage("select", select.choose_pairs, preferences.SELECTION, ("select",), ("curate/select.py",)),
+    replace(FILTER, gates=(shared.DECONTAMINATION, preferences.PAIRS)),
+    replace(EXPORT, gates=preferences.EXPORT),
 )  # fmt: skip
 
 WORKFLOWS: dict[tuple[str, str], tuple[Stage, ...]] = {("curate", "dpo"): CURATE_DPO}
+
+# -- looking up -----------------------------------------------------------------------------------------------------
 
 
 def stages_of(run: Run) -> tuple[Stage, ...]:
@@ -132,6 +141,9 @@ def code_hash(places: Sequence[str]) -> str:
             if file.suffix in (".py", ".md", ".html", ".css"):
                 digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()
+
+
+# -- running --------------------------------------------------------------------------------------------------------
 
 
 def run_stage(

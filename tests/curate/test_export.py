@@ -134,7 +134,7 @@ def test_all_six_files_are_there_and_no_half_written_one(tmp_path):
 def test_no_pair_left_is_an_error_and_not_an_empty_dataset(tmp_path):
     run = Run.create(tmp_path, "dpo", "nothing")
     run.note("sources", [])
-    with pytest.raises(EmptyInput, match="No pair was kept"):
+    with pytest.raises(EmptyInput, match="No row was kept"):
         list(write_dataset(work_on(run)))
     shutil.rmtree(run.folder)
 

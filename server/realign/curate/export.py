@@ -1,10 +1,10 @@
-"""Stage 6, export: the pairs that every filter kept become rows, split by source passage, in files.
+"""Stage 6, export: what every filter kept becomes rows, split by source passage, in files.
 
-    pairs -> rows -> train.jsonl, valid.jsonl, test.jsonl
+    pairs, examples -> rows -> train.jsonl, valid.jsonl, test.jsonl; pairs beside them -> preferences/train.jsonl ...
 
 All rows are committed in one batch; the files are then written from the records alone, each beside its place and
 renamed, so a killed export leaves whole files or none and the same command writes the same bytes. Rows keep the order
-of their pairs. TRL and mlx-lm-lora read `prompt`, `chosen` and `rejected`; the rest of a row says where it comes from.
+of their records. Trainers read the first fields of a row; the rest of it says where it comes from.
 """
 
 from __future__ import annotations
@@ -16,85 +16,114 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from realign.errors import EmptyInput, UsageError
-from realign.quality.evidence import Evidence, ScoredRow
-from realign.records import Document, Pair, Passage, Row, make_id
+from realign.quality.evidence import Evidence, judges_of
+from realign.quality.selected import FIELDS, Selected
+from realign.records import Document, Example, Pair, Part, Passage, Row, make_id
 from realign.run import Batch, Run, write_atomically
 from realign.settings import Export
 from realign.work import Work
 
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
-FIELDS = ("prompt", "chosen", "rejected", "id", "scores", "provenance")
+FOLDERS: dict[Part, str] = {"rows": ".", "preferences": "preferences"}
+ORDER = (*dict.fromkeys(name for fields in FIELDS.values() for name in fields), "id", "scores", "provenance")
 FEWEST_TO_FILL_ALL = 10  # with this many groups of passages no split is left empty
 
 
 def write_dataset(work: Work) -> Iterator[Batch]:
-    """Commit the rows of every pair that was kept, then write the files. Raises EmptyInput when no pair was kept."""
+    """Commit the rows of all that was kept, then write the files. Raises EmptyInput when nothing was kept."""
     if not work.run.done(work.stage):
         evidence = Evidence.of_run(work.run, work.settings)
-        rows = make_rows(evidence)
-        if not rows:
-            raise EmptyInput("No pair was kept", "at least one pair to export", "look at what the filters dropped")
+        rows = make_rows(evidence, work.run.noted("data_type", "dpo"))
+        if not any(row.part == "rows" for row in rows):
+            raise EmptyInput("No row was kept", "at least one to export", "look at what the filters dropped")
         work.progress(None, len(rows), "writing files")
         yield Batch(done=[row.parent for row in rows], records=list(rows))
     write_splits(work.run)
 
 
-def write_splits(run: Run) -> dict[Split, Path]:
-    """Write the file of each split from the rows in the run; a split without rows is an empty file."""
-    paths = {split: run.folder / f"{split}.jsonl" for split in SPLITS}
-    for split, path in paths.items():
-        write_atomically(path, (as_line(row) for row in run.records("row") if row.split == split))
-    return paths
+def write_splits(run: Run) -> dict[tuple[Part, Split], Path]:
+    """Write the files of each part from the rows in the run; a split without rows is an empty file."""
+    rows: list[Row] = list(run.records("row"))
+    written = {}
+    for part in parts_of(rows):
+        folder = run.folder / FOLDERS[part]
+        folder.mkdir(exist_ok=True)
+        for split in SPLITS:
+            path = written[part, split] = folder / f"{split}.jsonl"
+            write_atomically(path, (as_line(row) for row in rows if row.split == split and row.part == part))
+    return written
+
+
+def parts_of(rows: Iterable[Row]) -> list[Part]:
+    """The parts a dataset has, the rows themselves first."""
+    found = {row.part for row in rows}
+    return [part for part in FOLDERS if part in found or part == "rows"]
 
 
 def is_written(run: Run) -> bool:
-    """Whether the file of every split is there."""
-    return all((run.folder / f"{split}.jsonl").is_file() for split in SPLITS)
+    """Whether the files of every split are there."""
+    folders = [run.folder / FOLDERS[part] for part in parts_of(run.records("row"))]
+    return all((folder / f"{split}.jsonl").is_file() for folder in folders for split in SPLITS)
 
 
 def set_aside(folder: Path) -> None:
     """Rename dataset files whose rows are being made anew: nobody should train on what no record stands behind."""
-    for split in SPLITS:
-        path = folder / f"{split}.jsonl"
-        if path.exists():
-            path.replace(path.with_name(path.name + ".stale"))
+    for part in FOLDERS.values():
+        for split in SPLITS:
+            path = folder / part / f"{split}.jsonl"
+            if path.exists():
+                path.replace(path.with_name(path.name + ".stale"))
 
 
 def as_line(row: Row) -> str:
-    """The row as one line of JSON, in the order of FIELDS."""
-    return json.dumps({name: row.data[name] for name in FIELDS}, ensure_ascii=False) + "\n"
+    """The row as one line of JSON, what trainers read first."""
+    return json.dumps({name: row.data[name] for name in ORDER if name in row.data}, ensure_ascii=False) + "\n"
 
 
 # -- rows ---------------------------------------------------------------------------------------------------------
 
 
-def make_rows(evidence: Evidence) -> list[Row]:
-    """A row for every pair that no filter dropped, in the order of the pairs."""
-    dropped = {drop.record for stage, drop in evidence.drops if stage == "filter"}
-    kept = [(p, s) for p, s in zip(evidence.pairs, evidence.scored_pairs, strict=True) if p.id not in dropped]
-    passages = {evidence.prompts[pair.parent].parent for pair, _ in kept}
+def make_rows(evidence: Evidence, data_type: str) -> list[Row]:
+    """A row for everything that no filter dropped, in the order of the records."""
+    kept = evidence.kept
     documents = {document.id: document for document in evidence.documents}
-    used = [evidence.passages[passage] for passage in sorted(passages)]
+    used = [evidence.passages[passage] for passage in sorted({each.prompt.parent for each in kept})]
     splits = assign_splits(used, documents, evidence.settings.export)
     return [
         Row(
-            make_id("row", pair.id), pair.id, splits[evidence.prompts[pair.parent].parent],
-            {
-                "prompt": scored.prompt, "chosen": scored.chosen, "rejected": scored.rejected,
-                "id": make_id("row", pair.id), "scores": scores(pair, scored),
-                "provenance": provenance(pair, evidence, documents),
-            },
+            make_id("row", each.id), each.id, splits[each.prompt.parent], row_data(each, evidence, documents),
+            each.part(data_type),
         )
-        for pair, scored in kept
+        for each in kept
     ]  # fmt: skip
 
 
-def scores(pair: Pair, scored: ScoredRow) -> dict[str, Any]:
+def row_data(each: Selected, evidence: Evidence, documents: dict[str, Document]) -> dict[str, Any]:
+    """What stands in the file: the fields of its form, and where they come from."""
+    values = dict(zip(FIELDS[each.form], _fields(each, evidence), strict=True))
+    scores = pair_scores(each.record, evidence) if isinstance(each.record, Pair) else dict(each.record.scores)
+    return {
+        **values, "id": make_id("row", each.id), "scores": scores, "provenance": provenance(each, evidence, documents),
+    }  # fmt: skip
+
+
+def _fields(each: Selected, evidence: Evidence) -> tuple[Any, ...]:
+    if each.form == "pair":
+        return (each.prompt.text, *each.answers)
+    if isinstance(each.record, Example) and each.record.task:
+        task = evidence.tasks[each.record.task]
+        return each.prompt.text, task.answer, {"name": task.verifier, **task.spec}
+    turns = (("user", each.prompt.text), ("assistant", each.taught))
+    return ([{"role": role, "content": text} for role, text in turns],)
+
+
+def pair_scores(pair: Pair, evidence: Evidence) -> dict[str, Any]:
     """The pair's weighted scores in 0..1, and what each judge gave (chosen, rejected) in each order."""
+    both = frozenset((pair.chosen, pair.rejected))
     judges = {
         judge: {"straight": list(straight), "swapped": list(swapped)}
-        for judge, (straight, swapped) in scored.judges.items()
+        for judge, (straight, swapped) in judges_of(pair, evidence.comparisons.get(both, ())).items()
     }
     return {
         "chosen": round(pair.chosen_score, 6), "rejected": round(pair.rejected_score, 6), "gap": round(pair.gap, 6),
@@ -102,21 +131,32 @@ def scores(pair: Pair, scored: ScoredRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def provenance(pair: Pair, evidence: Evidence, documents: dict[str, Document]) -> dict[str, Any]:
+def provenance(each: Selected, evidence: Evidence, documents: dict[str, Document]) -> dict[str, Any]:
     """Where a row comes from: file, page, characters and sentence; who wrote and judged it, and with which seed."""
-    prompt = evidence.prompts[pair.parent]
+    prompt = each.prompt
     passage = evidence.passages[prompt.parent]
     document = documents[passage.parent]
-    chosen, rejected = evidence.completions[pair.chosen], evidence.completions[pair.rejected]
     page = document.page_at(prompt.start)
     return {
         "source": document.name, "sha256": document.sha256, "page": page.number, "page_label": page.label,
         "span": [prompt.start, prompt.end], "quote": document.text[prompt.start : prompt.end],
         "headings": list(passage.headings), "passage": passage.id, "prompt_id": prompt.id,
-        "chosen_id": chosen.id, "rejected_id": rejected.id, "author": plain_name(chosen.author),
-        "rejected_method": rejected.method, "judge": plain_name(evidence.settings.judge.judge),
-        "template": prompt.template, "seed": chosen.seed,
+        **_answer_ids(each, evidence), "judge": plain_name(evidence.settings.judge.judge), "template": prompt.template,
     }  # fmt: skip
+
+
+def _answer_ids(each: Selected, evidence: Evidence) -> dict[str, Any]:
+    """Which records the answers are, and who wrote the one that is taught."""
+    record = each.record
+    if isinstance(record, Pair):
+        taught, rejected = evidence.completions[record.chosen], evidence.completions[record.rejected]
+        ids = {"chosen_id": record.chosen, "rejected_id": record.rejected, "rejected_method": rejected.method}
+    elif record.task:
+        return {"task_id": record.task, "category": record.category, "author": plain_name(each.prompt.author)}
+    else:
+        taught = evidence.completions[record.completion]
+        ids = {"completion_id": record.completion, "method": taught.method, "category": record.category}
+    return {**ids, "author": plain_name(taught.author), "seed": taught.seed}
 
 
 def plain_name(author: str) -> str:

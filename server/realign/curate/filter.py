@@ -1,7 +1,7 @@
 """Stage 5, filter: decontamination, length, safety, exact and near duplicates. Every drop keeps its reason.
 
-The cheap rules come first and each pair is dropped once, for the first rule it breaks. Contaminated pairs are counted
-among all pairs, before any other rule, because that is what the gate measures.
+The cheap rules come first and each pair or example is dropped once, for the first rule it breaks. Contaminated ones are
+counted among all, before any other rule, because that is what the gate measures.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from realign.curate.judges.rules import unsafe
 from realign.quality.contamination import find_contaminated
 from realign.quality.duplicates import exact_duplicates, near_duplicates
 from realign.quality.evaluation import chosen_index, index_identity
-from realign.quality.evidence import Evidence, ScoredRow
+from realign.quality.evidence import Evidence
+from realign.quality.selected import FIELDS, Selected
 from realign.records import Dropped
 from realign.run import Batch, Run
 from realign.settings import Filter, Settings
@@ -24,60 +25,61 @@ def inputs(run: Run, settings: Settings) -> str:
     return index_identity(settings.filter)
 
 
-def drop_unfit_pairs(work: Work) -> Iterator[Batch]:
-    """Drop every pair that breaks a rule, in one batch: duplicates are a matter of the whole dataset."""
+def drop_unfit(work: Work) -> Iterator[Batch]:
+    """Drop whatever breaks a rule, in one batch: duplicates are a matter of the whole dataset."""
     if work.run.done(work.stage):
         return
-    evidence, settings = Evidence.of_run(work.run, work.settings), work.settings.filter
-    pairs, rows = evidence.pairs, evidence.scored_pairs
+    selected, settings = Evidence.of_run(work.run, work.settings).selected, work.settings.filter
     reasons: dict[int, tuple[str, str, str]] = {}
-    steps = (_contaminated, _lengths, _unsafe, _exact, _near)
-    for step in steps:
-        work.progress(len(reasons), len(pairs), f"filtering: {step.__name__.strip('_')}")
-        left = [place for place in range(len(rows)) if place not in reasons]
-        for place, reason in step([rows[place] for place in left], settings):
+    for step in (_contaminated, _lengths, _unsafe, _exact, _near):
+        work.progress(len(reasons), len(selected), f"filtering: {step.__name__.strip('_')}")
+        left = [place for place in range(len(selected)) if place not in reasons]
+        for place, reason in step([selected[place] for place in left], settings):
             reasons[left[place]] = reason
-    drops = [Dropped(pairs[place].id, "pair", *reasons[place]) for place in sorted(reasons)]
-    work.progress(None, len(pairs), "filtered")
-    yield Batch([pair.id for pair in pairs], [], drops)
+    drops = [Dropped(selected[place].id, selected[place].record.kind, *reasons[place]) for place in sorted(reasons)]
+    work.progress(None, len(selected), "filtered")
+    yield Batch([each.id for each in selected], [], drops)
 
 
 Found = Iterator[tuple[int, tuple[str, str, str]]]
 
 
-def _contaminated(rows: Sequence[ScoredRow], settings: Filter) -> Found:
-    texts = [f"{row.prompt}\n{row.chosen}\n{row.rejected}" for row in rows]
+def _contaminated(selected: Sequence[Selected], settings: Filter) -> Found:
+    texts = [each.text for each in selected]
     for hit in find_contaminated(texts, chosen_index(settings), settings.fuzzy_ratio):
         yield hit.row, ("decontamination", f"shares text with {hit.benchmark}", f"{hit.item}: {hit.rule} {hit.detail}")
 
 
-def _lengths(rows: Sequence[ScoredRow], settings: Filter) -> Found:
-    for place, row in enumerate(rows):
-        prompt, *answers = (len(text.split()) for text in (row.prompt, row.chosen, row.rejected))
-        if min(answers) < settings.shortest_answer:
-            yield place, ("length", f"an answer under {settings.shortest_answer} words", f"{min(answers)} words")
-        elif max(answers) > settings.longest_answer or prompt > settings.longest_prompt:
+def _lengths(selected: Sequence[Selected], settings: Filter) -> Found:
+    """Prompts of every form; answers where they are prose: a task's answer may be one number."""
+    for place, each in enumerate(selected):
+        prompt, *answers = (len(text.split()) for text in (each.prompt.text, *each.answers))
+        if max(answers) > settings.longest_answer or prompt > settings.longest_prompt:
             yield place, ("length", "too long", f"{prompt} and {max(answers)} words")
-        elif max(answers) > settings.longest_ratio * min(answers):
+        elif each.form != "task" and min(answers) < settings.shortest_answer:
+            yield place, ("length", f"an answer under {settings.shortest_answer} words", f"{min(answers)} words")
+        elif each.form == "pair" and max(answers) > settings.longest_ratio * min(answers):
             yield place, ("length", "answers too unequal in length", f"{answers[0]} and {answers[1]} words")
 
 
-def _unsafe(rows: Sequence[ScoredRow], settings: Filter) -> Found:
-    for place, row in enumerate(rows):
-        if reason := unsafe(row.chosen):
-            yield place, ("safety", f"chosen answer: {reason}", "")
+def _unsafe(selected: Sequence[Selected], settings: Filter) -> Found:
+    for place, each in enumerate(selected):
+        if reason := unsafe(each.taught):
+            what = "chosen answer" if each.form == "pair" else "answer"
+            yield place, ("safety", f"{what}: {reason}", "")
 
 
-def _exact(rows: Sequence[ScoredRow], settings: Filter) -> Found:
-    kept = exact_duplicates(f"{row.prompt}\n{row.chosen}" for row in rows)
-    for place, first in enumerate(kept):
+def _exact(selected: Sequence[Selected], settings: Filter) -> Found:
+    """The same form, prompt and taught answer: an example and the pair of the same answer are no duplicates."""
+    for place, first in enumerate(exact_duplicates(f"{e.form}\n{e.prompt.text}\n{e.taught}" for e in selected)):
         if first != place:
-            yield place, ("exact duplicate", "same prompt and answer", f"of pair {first}")
+            yield place, ("exact duplicate", "same prompt and answer", f"of {selected[first].id}")
 
 
-def _near(rows: Sequence[ScoredRow], settings: Filter) -> Found:
-    for twin in near_duplicates([f"{row.prompt}\n{row.chosen}" for row in rows], settings.duplicate_jaccard):
-        yield (
-            twin.index,
-            ("near duplicate", "nearly the same prompt and answer", f"{twin.similarity:.2f} of {twin.kept}"),
-        )
+def _near(selected: Sequence[Selected], settings: Filter) -> Found:
+    for form in FIELDS:
+        places = [place for place, each in enumerate(selected) if each.form == form]
+        texts = [f"{selected[place].prompt.text}\n{selected[place].taught}" for place in places]
+        for twin in near_duplicates(texts, settings.duplicate_jaccard):
+            of = f"{twin.similarity:.2f} of {selected[places[twin.kept]].id}"
+            yield places[twin.index], ("near duplicate", "nearly the same prompt and answer", of)

@@ -15,7 +15,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from realign.records import Completion, Document, Dropped, Judgment, Pair, Passage, Prompt
+from realign.quality.selected import Selected, select, text_of_row
+from realign.records import (
+    Claim,
+    Completion,
+    Difficulty,
+    Document,
+    Dropped,
+    Example,
+    Grounding,
+    Judgment,
+    Pair,
+    Passage,
+    Prompt,
+    Rating,
+    Task,
+    Trial,
+)
 from realign.run import Run
 from realign.settings import Select, Settings
 
@@ -111,6 +127,52 @@ class Evidence:
         return self._records("pair")
 
     @cached_property
+    def examples(self) -> list[Example]:
+        """Selected records that are no pairs, before filtering."""
+        return self._records("example")
+
+    @cached_property
+    def ratings(self) -> list[Rating]:
+        """Ratings of single completions, in order."""
+        return self._records("rating")
+
+    @cached_property
+    def difficulties(self) -> dict[str, Difficulty]:
+        """Difficulties by completion."""
+        return {each.completion: each for each in self._records("difficulty")}
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """Tasks by id."""
+        return {task.id: task for task in self._records("task")}
+
+    @cached_property
+    def trials(self) -> list[Trial]:
+        """Verifiers' verdicts, in order."""
+        return self._records("trial")
+
+    @cached_property
+    def claims(self) -> dict[str, Claim]:
+        """Claims by id."""
+        return {claim.id: claim for claim in self._records("claim")}
+
+    @cached_property
+    def groundings(self) -> list[Grounding]:
+        """Judges' readings of claims, in order."""
+        return self._records("grounding")
+
+    @cached_property
+    def selected(self) -> list[Selected]:
+        """Selected pairs and examples with their texts, before filtering: examples first."""
+        return select([*self.examples, *self.pairs], self.prompts, self.completions, self.tasks)
+
+    @cached_property
+    def kept(self) -> list[Selected]:
+        """What was selected and no filter dropped."""
+        dropped = {drop.record for stage, drop in self.drops if stage == "filter"}
+        return [each for each in self.selected if each.id not in dropped]
+
+    @cached_property
     def drops(self) -> list[tuple[str, Dropped]]:
         """(stage, drop) of the whole run."""
         return list(self.run.drops()) if self.run else []
@@ -120,34 +182,38 @@ class Evidence:
         """What was exported, or what the dataset file holds; each with its split under "split" when it is known."""
         if self._rows is not None:
             return list(self._rows)
-        return [{**row.data, "split": row.split} for row in self._records("row")]
+        return [{**row.data, "split": row.split, "part": row.part} for row in self._records("row")]
+
+    @cached_property
+    def comparisons(self) -> dict[frozenset[str], list[Judgment]]:
+        """Judgments by the two completions that they compare."""
+        found: dict[frozenset[str], list[Judgment]] = {}
+        for judgment in self.judgments:
+            found.setdefault(frozenset((judgment.first, judgment.second)), []).append(judgment)
+        return found
 
     @cached_property
     def scored_pairs(self) -> list[ScoredRow]:
         """Selected pairs with their judgments, before filtering."""
-        by_answers: dict[frozenset[str], list[Judgment]] = {}
-        for judgment in self.judgments:
-            by_answers.setdefault(frozenset((judgment.first, judgment.second)), []).append(judgment)
         return [
             ScoredRow(
                 self.prompts[pair.parent].text,
                 self.completions[pair.chosen].text,
                 self.completions[pair.rejected].text,
-                judges_of(pair, by_answers.get(frozenset((pair.chosen, pair.rejected)), ())),
+                judges_of(pair, self.comparisons.get(frozenset((pair.chosen, pair.rejected)), ())),
             )
             for pair in self.pairs
         ]
 
     @cached_property
     def scored_rows(self) -> list[ScoredRow]:
-        """Exported rows with the judges' scores that they carry."""
-        return [_scored(row) for row in self.rows]
+        """Exported preference rows with the judges' scores that they carry."""
+        return [_scored(row) for row in self.rows if "chosen" in row]
 
     @cached_property
     def texts(self) -> list[str]:
-        """Prompt and both answers of every selected pair, or of every row of a file, before anything was removed."""
-        scored = self.scored_pairs if self.run else self.scored_rows
-        return [f"{row.prompt}\n{row.chosen}\n{row.rejected}" for row in scored]
+        """Prompt and answers of all that was selected, or of every row of a file, before anything was removed."""
+        return [each.text for each in self.selected] if self.run else [text_of_row(row) for row in self.rows]
 
 
 def judges_of(pair: Pair, judgments: Iterable[Judgment]) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:

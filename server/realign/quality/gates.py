@@ -27,7 +27,7 @@ class Gate:
     """What must hold, how it is measured, and what to do when it does not.
 
     high and medium name thresholds in settings.Gates; a gate without medium is hard. minimum is the fewest records
-    it decides on; None means settings.gates.minimum_records.
+    it decides on; None means settings.gates.minimum_records. meaning says how the value is made, for the card.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Gate:
     at_least: bool = True
     minimum: int | None = None
     remedy: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from realign.quality.selected import MAIN_FORM
 from realign.run import Run
+
+STAGES = ("source", "candidates", "judge", "select", "filter", "export")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +37,39 @@ class Step:
         return self.entered != self.kept + self.dropped
 
 
+JUDGED = ("judgment", "rating", "difficulty", "trial", "grounding")  # what judging gives; the parent is the prompt
+SELECTED = ("pair", "example")
+UNITS = {"pair": "pairs", "example": "examples"}
+
+
 def ledger(run: Run) -> list[Step]:
-    """The account of every DPO curation step that has run, in order. Entered is what the step's inputs say."""
-    reasons = _reasons(run)
-    files = len(run.noted("sources", []))
-    parents = {kind: _parents(run, kind) for kind in ("prompt", "completion", "judgment", "pair", "row")}
-    counts = {kind: run.count(kind) for kind in ("passage", "prompt", "pair", "row")}
-    kept = _without_drops(run, "pair", "filter")
-    asked = run.counter("source", "prompts asked")
+    """The account of every curation step that has run, in order. Entered is what the step's inputs say."""
+    reasons, finished = _reasons(run), {stage for (stage,) in run.db.execute("SELECT DISTINCT stage FROM done")}
+
+    def step(stage: str, unit: str, entered: int, kept: int, kind: str) -> Step:
+        return Step(stage, unit, entered, kept, reasons.get((stage, kind), {}))
+
+    asked, answered, judged = (_parents(run, kinds) for kinds in (("prompt",), ("completion",), JUDGED))
+    prompts = run.count("prompt")
     steps = [
-        Step(
-            "source",
-            "documents",
-            files,
-            _without_drops(run, "document", "source"),
-            reasons.get(("source", "document"), {}),
-        ),
-        Step("source", "passages", counts["passage"], parents["prompt"], reasons.get(("source", "passage"), {})),
-        Step("source", "prompts", asked, counts["prompt"], reasons.get(("source", "prompt"), {})),
-        Step(
-            "candidates", "prompts", counts["prompt"], parents["completion"], reasons.get(("candidates", "prompt"), {})
-        ),
-        Step("judge", "prompts", parents["completion"], parents["judgment"], reasons.get(("judge", "prompt"), {})),
-        Step("select", "prompts", parents["judgment"], counts["pair"], reasons.get(("select", "prompt"), {})),
-        Step("filter", "pairs", counts["pair"], kept, reasons.get(("filter", "pair"), {})),
-        Step("export", "rows", kept, counts["row"], reasons.get(("export", "pair"), {})),
+        step("source", "documents", len(run.noted("sources", [])), _left(run, "document", "source"), "document"),
+        step("source", "passages", run.count("passage"), asked, "passage"),
+        step("source", "prompts", run.counter("source", "prompts asked"), prompts, "prompt"),
+        step("candidates", "prompts", prompts, answered, "prompt"),
+        step("judge", "prompts", answered, judged, "prompt"),
+        step("select", "prompts", judged, _parents(run, SELECTED), "prompt"),
     ]
-    finished = {name for name in ("source", "candidates", "judge", "select", "filter", "export") if run.done(name)}
-    return [step for step in steps if step.stage in finished]
+    for kind in (kind for kind in SELECTED if run.count(kind)):
+        kept = _left(run, kind, "filter")
+        steps += [
+            step("filter", UNITS[kind], run.count(kind), kept, kind),
+            step("export", _rows_of(kind, run.noted("data_type", "dpo")), kept, _rows(run, kind), kind),
+        ]
+    return sorted((each for each in steps if each.stage in finished), key=lambda each: STAGES.index(each.stage))
+
+
+def _rows_of(kind: str, data_type: str) -> str:
+    return "rows" if kind == "example" or MAIN_FORM[data_type] == "pair" else "preference rows"
 
 
 def _reasons(run: Run) -> dict[tuple[str, str], dict[str, int]]:
@@ -71,15 +79,25 @@ def _reasons(run: Run) -> dict[tuple[str, str], dict[str, int]]:
     return {key: dict(counter) for key, counter in found.items()}
 
 
-def _parents(run: Run, kind: str) -> int:
-    """How many different parents the records of a kind have."""
-    return int(run.db.execute("SELECT COUNT(DISTINCT parent) FROM records WHERE kind = ?", (kind,)).fetchone()[0])
+def _parents(run: Run, kinds: tuple[str, ...]) -> int:
+    """How many different parents the records of some kinds have, all together."""
+    query = f"SELECT COUNT(DISTINCT parent) FROM records WHERE kind IN ({', '.join('?' * len(kinds))})"
+    return int(run.db.execute(query, kinds).fetchone()[0])
 
 
-def _without_drops(run: Run, kind: str, stage: str) -> int:
+def _left(run: Run, kind: str, stage: str) -> int:
     """How many records of a kind a stage did not drop."""
     query = (
         "SELECT COUNT(*) FROM records WHERE kind = ?1"
         " AND id NOT IN (SELECT record FROM drops WHERE stage = ?2 AND kind = ?1)"
     )
     return int(run.db.execute(query, (kind, stage)).fetchone()[0])
+
+
+def _rows(run: Run, kind: str) -> int:
+    """How many rows were made of records of a kind."""
+    query = (
+        "SELECT COUNT(*) FROM records AS row JOIN records AS made ON made.id = row.parent"
+        " WHERE row.kind = 'row' AND made.kind = ?"
+    )
+    return int(run.db.execute(query, (kind,)).fetchone()[0])

@@ -13,10 +13,12 @@ import re
 from typing import Any
 
 from realign import workflow
-from realign.curate.export import FIELDS
+from realign.curate.export import ORDER
 from realign.quality.evidence import Evidence
 from realign.quality.ledger import ledger
+from realign.quality.selected import MAIN_FORM
 from realign.records import Document
+from realign.report.kinds import KINDS
 from realign.report.manifest import sources
 from realign.report.page import MEANING, environment, plain
 from realign.report.summary import Summary, summarize
@@ -34,7 +36,11 @@ def render_card(run: Run, summary: Summary | None = None) -> str:
     return environment().get_template("card.md").render(
         summary=summary,
         meaning=MEANING[summary.tier],
-        title=json.dumps(f"{run.id}: preference pairs"),
+        kind=KINDS[summary.data_type],
+        form=MAIN_FORM[summary.data_type],
+        title=json.dumps(f"{run.id}: {KINDS[summary.data_type].noun}s"),
+        meanings={gate.name: gate.meaning for stage in workflow.stages_of(run) for gate in stage.gates if gate.meaning},
+        preferences=sum(row.part == "preferences" for row in run.records("row")),
         languages=languages(evidence.documents),
         size=size_category(summary.examples),
         splits=[(HUB_SPLITS[split], f"{split}.jsonl", n) for split, n in summary.splits.items() if n],
@@ -68,9 +74,10 @@ def benchmarks(summary: Summary) -> list[str]:
 
 def sample_row(rows: list[dict[str, Any]]) -> str:
     """The first row as JSON, a line a value; text never starts a line, so none can end the block it stands in."""
-    if not rows:
+    first = next((row for row in rows if row["part"] == "rows"), None)
+    if first is None:
         return ""
-    return "{\n" + ",\n".join(f'  "{name}": {_value(rows[0][name])}' for name in FIELDS) + "\n}"
+    return "{\n" + ",\n".join(f'  "{name}": {_value(first[name])}' for name in ORDER if name in first) + "\n}"
 
 
 def _value(value: Any) -> str:

@@ -12,18 +12,41 @@ from markupsafe import Markup
 
 from realign.quality.evidence import Evidence, ScoredRow, token_count
 from realign.quality.ledger import Step
+from realign.records import Example
 from realign.report import charts
 from realign.run import StageState
 
 Figure = tuple[str, Markup, str]
-LINEAGE = ("prompts", "pairs", "rows")  # one prompt gives one pair gives one row: their counts can be compared
+LINEAGE = ("prompts", "pairs", "examples", "rows", "preference rows")  # one prompt, one pair or example, one row
 
 
 def draw(evidence: Evidence, steps: list[Step]) -> list[Figure]:
-    """(title, drawing, caption) of every chart of the data: of the rows, or of the pairs while there are none."""
+    """(title, drawing, caption) of every chart of the data: of the pairs, of the examples, and what was kept."""
+    pairs = of_pairs(evidence) if evidence.pairs or not evidence.examples else []
+    return [*of_examples(evidence.examples), *pairs, kept(steps)]
+
+
+def of_pairs(evidence: Evidence) -> list[Figure]:
+    """Gaps, lengths and agreement of the rows, or of the pairs while there are none."""
     rows = evidence.scored_rows or evidence.scored_pairs
     scored = [row for row in rows if row.is_scored()]
-    return [gaps(scored, evidence), lengths(rows), agreement(scored), kept(steps)]
+    return [gaps(scored, evidence), lengths(rows), agreement(scored)]
+
+
+def of_examples(examples: list[Example]) -> list[Figure]:
+    """What the examples are, and how each of their scores is spread."""
+    if not examples:
+        return []
+    counts = Counter(each.category for each in examples).most_common()
+    bars = [(category, float(n), f"{n:,} ({n / len(examples):.1%})") for category, n in counts]
+    found = [("Categories", charts.bars("Selected examples of each category", bars), "Before the filters.")]
+    for name in dict.fromkeys(name for each in examples for name in each.scores):
+        values = [float(v) for each in examples if isinstance(v := each.scores.get(name), float)]
+        if values:
+            top = max(1.0, math.ceil(max(values)))
+            drawing = charts.histogram(f"{name} of the examples", values, min(0.0, min(values)), top, 25)
+            found.append((name.replace("_", " ").capitalize(), drawing, f"{name} of each selected example."))
+    return found
 
 
 def gaps(rows: list[ScoredRow], evidence: Evidence) -> Figure:
@@ -73,7 +96,7 @@ def kept(steps: list[Step]) -> Figure:
     return (
         "What each stage kept",
         drawing,
-        "Each prompt can become one pair, and each pair one row. Open ends were dropped.",
+        "Each prompt can become one pair or example, and each of these one row. Open ends were dropped.",
     )
 
 

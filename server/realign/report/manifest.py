@@ -24,6 +24,7 @@ from realign.run import Run, file_sha256
 
 PACKAGES = ("jinja2", "mcp", "mlx", "mlx-lm", "numpy", "pydantic", "pypdf", "pypdfium2", "rapidfuzz")
 LISTED = ("train", "valid", "test", "card")
+PREFERENCES = tuple(f"preferences/{split}.jsonl" for split in SPLITS)
 
 
 def render_manifest(run: Run, summary: Summary | None = None) -> str:
@@ -71,7 +72,8 @@ def files(run: Run, summary: Summary) -> dict[str, dict[str, Any]]:
             found[path.name] = {"sha256": file_sha256(path)}
             if name in SPLITS:
                 found[path.name]["rows"] = summary.splits[name]
-    return found
+    beside = (run.folder / name for name in PREFERENCES if "preferences" in summary.paths)
+    return found | {path.relative_to(run.folder).as_posix(): {"sha256": file_sha256(path)} for path in beside}
 
 
 def versions() -> dict[str, str]:

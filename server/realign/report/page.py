@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: gates, charts, sample pairs, what was dropped, how it was made.
+"""The report as one HTML file that needs nothing else: gates, charts, samples, what was dropped, how it was made.
 
     html = render_page(run)
 
@@ -19,6 +19,7 @@ from realign.quality.gates import Verdict
 from realign.quality.ledger import Step, ledger
 from realign.report import drawings
 from realign.report.conditions import cost_in_words, cost_rows, in_force_rows, machine_rows
+from realign.report.kinds import KINDS
 from realign.report.manifest import versions
 from realign.report.samples import pick_samples
 from realign.report.summary import Summary, duration, figures, public, summarize
@@ -31,7 +32,6 @@ MEANING = {
     "REJECT": "Do not train on this: at least one gate failed, and the next stage refuses to start.",
     "not measured": "No stage has ended yet, so no gate was measured.",
 }
-HIGHLIGHTS = ("preference gap", "agreement", "length bias", "decontamination")
 
 
 @cache
@@ -106,7 +106,7 @@ def highlights(summary: Summary, steps: list[Step]) -> list[tuple[str, str]]:
     """The few numbers that are read first, as (name, value)."""
     by_gate = {verdict.gate: verdict.value for verdict in summary.verdicts}
     found = [("examples", f"{summary.examples:,}")]
-    for gate in HIGHLIGHTS:
+    for gate in KINDS[summary.data_type].highlights:
         value = by_gate.get(gate)
         found.append((gate, "–" if value is None else f"{value:.2f}"))
     dropped = sum(step.dropped for step in steps if step.unit in drawings.LINEAGE)

@@ -1,4 +1,4 @@
-"""Sample pairs for a reader: the same few for the same records, with the words that differ between the answers marked.
+"""Samples for a reader: the same few for the same records; in a pair, the words that differ are marked.
 
 for sample in pick_samples(evidence, splits, 12): ...
 """
@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from realign.quality.evidence import Evidence, ScoredRow
+from realign.quality.evidence import Evidence
+from realign.quality.selected import Selected
 from realign.records import Pair, make_id
 
 WORD = re.compile(r"\s+|\d[\d.,]*\d|\w+|[^\w\s]")
@@ -18,47 +19,67 @@ LONGEST_TO_COMPARE = 2000  # words; beyond, comparing word by word would take se
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """A pair as a reader sees it, with the sentence it comes from. split is "" for a pair that was not exported.
+class Answer:
+    """One answer as a reader sees it. kind colors it: chosen or rejected; score is in words, "" for none."""
 
-    question is the last paragraph of the prompt, and context what stands before it.
+    label: str
+    kind: str
+    text: Marked
+    score: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was selected as a reader sees it, with the sentence it comes from.
+
+    question is the last paragraph of the prompt, and context what stands before it. remarks say what it is.
     """
 
     context: str
     question: str
-    chosen: Marked
-    rejected: Marked
-    chosen_score: float
-    rejected_score: float
-    agreement: float
-    method: str
+    answers: tuple[Answer, ...]
+    remarks: tuple[str, ...]
     source: str
     page: str
     headings: tuple[str, ...]
     quote: str
-    split: str
 
 
 def pick_samples(evidence: Evidence, splits: dict[str, str], count: int) -> list[Sample]:
-    """`count` of the pairs that no filter dropped, by a hash of their ids; splits maps a pair's id to its split."""
-    dropped = {drop.record for stage, drop in evidence.drops if stage == "filter"}
-    kept = [(p, s) for p, s in zip(evidence.pairs, evidence.scored_pairs, strict=True) if p.id not in dropped]
-    kept.sort(key=lambda both: make_id("sample", both[0].id))
-    return [make_sample(evidence, pair, scored, splits.get(pair.id, "")) for pair, scored in kept[:count]]
+    """`count` of what no filter dropped, by a hash of the ids; splits maps an id to the split it was exported to."""
+    kept = sorted(evidence.kept, key=lambda each: make_id("sample", each.id))
+    return [make_sample(evidence, each, splits.get(each.id, "")) for each in kept[:count]]
 
 
-def make_sample(evidence: Evidence, pair: Pair, scored: ScoredRow, split: str) -> Sample:
-    """What a reader needs to check one pair against its source."""
-    prompt = evidence.prompts[pair.parent]
-    passage = evidence.passages[prompt.parent]
+def make_sample(evidence: Evidence, each: Selected, split: str) -> Sample:
+    """What a reader needs to check one of them against its source."""
+    passage = evidence.passages[each.prompt.parent]
     document = next(document for document in evidence.documents if document.id == passage.parent)
-    context, _, question = prompt.text.strip().rpartition("\n\n")
-    chosen, rejected = mark_differences(scored.chosen, scored.rejected)
+    context, _, question = each.prompt.text.strip().rpartition("\n\n")
+    start, end = each.prompt.start, each.prompt.end
+    remarks = tuple(remark for remark in (split, *remarks_on(each, evidence)) if remark)
     return Sample(
-        context, question, chosen, rejected, pair.chosen_score, pair.rejected_score, pair.agreement,
-        evidence.completions[pair.rejected].method, document.name, document.page_at(prompt.start).label,
-        passage.headings, document.text[prompt.start : prompt.end], split,
+        context, question, answers_of(each), remarks, document.name, document.page_at(start).label, passage.headings,
+        document.text[start:end],
     )  # fmt: skip
+
+
+def answers_of(each: Selected) -> tuple[Answer, ...]:
+    """Chosen beside rejected with their differences marked, or the one answer that is taught."""
+    if isinstance(each.record, Pair):
+        chosen, rejected = mark_differences(*each.answers)
+        scores = f"{each.record.chosen_score:.2f}", f"{each.record.rejected_score:.2f}"
+        return Answer("Chosen", "chosen", chosen, scores[0]), Answer("Rejected", "rejected", rejected, scores[1])
+    return (Answer("Answer", "chosen", ((each.taught, False),), ""),)
+
+
+def remarks_on(each: Selected, evidence: Evidence) -> tuple[str, ...]:
+    """How the rejected answer was made, or what an example is and how it scored."""
+    if isinstance(each.record, Pair):
+        method = evidence.completions[each.record.rejected].method
+        return f"rejected answer made by “{method}”", f"agreement {each.record.agreement:.0%}"
+    scores = (f"{name} {value:.2f}" for name, value in each.record.scores.items() if isinstance(value, float))
+    return each.record.category, *scores
 
 
 def mark_differences(one: str, other: str) -> tuple[Marked, Marked]:

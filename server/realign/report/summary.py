@@ -24,7 +24,7 @@ from realign.settings import Settings
 EXTRACTIVE = "made from the document's own sentences by rules, no language model"
 ENDED = ("passed", "warned", "blocked")
 FILES = {
-    "train": "train.jsonl", "valid": "valid.jsonl", "test": "test.jsonl",
+    "train": "train.jsonl", "valid": "valid.jsonl", "test": "test.jsonl", "preferences": "preferences/train.jsonl",
     "card": "README.md", "report": "report.html", "manifest": "manifest.json",
 }  # fmt: skip
 
@@ -135,8 +135,11 @@ def measure_again(run: Run, settings: Settings, names: tuple[str, ...]) -> tuple
 
 
 def count_splits(run: Run) -> dict[str, int]:
-    """Rows in each split, as recorded."""
-    query = "SELECT json_extract(body, '$.split'), COUNT(*) FROM records WHERE kind = 'row' GROUP BY 1"
+    """Rows of the dataset itself in each split, as recorded."""
+    query = (
+        "SELECT json_extract(body, '$.split'), COUNT(*) FROM records"
+        " WHERE kind = 'row' AND json_extract(body, '$.part') = 'rows' GROUP BY 1"
+    )
     found = dict(run.db.execute(query))
     return {split: int(found.get(split, 0)) for split in SPLITS}
 
@@ -198,7 +201,11 @@ def overall(states: tuple[StageState, ...]) -> str:
 
 def paths_of(run: Run) -> dict[str, str]:
     """The files that belong to the records: dataset files only while the run has rows."""
-    known = {name: run.folder / file for name, file in FILES.items() if name not in SPLITS or run.count("row")}
+    known = {
+        name: run.folder / file
+        for name, file in FILES.items()
+        if name not in (*SPLITS, "preferences") or run.count("row")
+    }
     return {name: str(path) for name, path in known.items() if Path(path).is_file()}
 
 

@@ -59,7 +59,7 @@ def check_run(run: Run, stage: str = "all") -> Checked:
 
 def check_file(path: Path, data_type: str, settings: Settings | None = None) -> Checked:
     """The dataset gates on the rows of a JSONL file. Raises UsageError or EmptyInput when no row can be read."""
-    from realign.quality.checks import DATASET_FILE
+    from realign.quality.checks.preferences import DATASET_FILE
 
     if data_type != "dpo":
         raise UsageError(f"No gates for {data_type} files in this version", "dpo", "--type dpo")

@@ -1,16 +1,12 @@
-"""The gates of DPO curation: what each measures on the evidence, its thresholds, and the remedy shown when it fails.
-
-Grouped by stage, in the order of the workflow. Tests plant a fault for every one of them and show that it is caught.
-"""
+"""Gates that every data type passes: reading, asking and answering, decontamination, and the exported dataset."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import combinations
 from typing import Any
 
 from realign.quality import metrics
-from realign.quality.evidence import JUDGES, Evidence, ScoredRow, token_count
+from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate
 from realign.quality.ledger import ledger
 from realign.quality.metrics import Measure
@@ -60,92 +56,32 @@ def _clear_prompts(evidence: Evidence) -> Measure:
 PARSE_SUCCESS = Gate(
     "parse success", _parsed_pages, "parse_success", minimum=1,
     remedy="run OCR on the documents named, or leave them out of the sources",
+    meaning="share of pages that gave text which reads as words",
 )  # fmt: skip
 PROMPT_CLARITY = Gate(
     "prompt clarity", _clear_prompts, "prompt_clarity",
     remedy="use another author, or a document with more running prose",
+    meaning="share of the prompts that were clear and answerable",
 )  # fmt: skip
 
-# -- candidates, judge --------------------------------------------------------------------------------------------
+# -- candidates ---------------------------------------------------------------------------------------------------
 
 
-def _answered_prompts(evidence: Evidence) -> Measure:
-    """Share of prompts with at least two different completions."""
-    texts: defaultdict[str, set[str]] = defaultdict(set)
-    for completion in evidence.completions.values():
-        texts[completion.parent].add(completion.text)
-    return metrics.share(len(texts[prompt]) >= 2 for prompt in evidence.prompts)
+def answered(fewest: int) -> Gate:
+    """The gate on prompts with at least `fewest` different completions."""
 
+    def measure(evidence: Evidence) -> Measure:
+        texts: defaultdict[str, set[str]] = defaultdict(set)
+        for completion in evidence.completions.values():
+            texts[completion.parent].add(completion.text)
+        return metrics.share(len(texts[prompt]) >= fewest for prompt in evidence.prompts)
 
-def _judged_comparisons(evidence: Evidence) -> Measure:
-    """Share of comparisons that all three judges scored in both orders, each score in 0..1.
+    return Gate(
+        "enough completions", measure, "enough_completions",
+        remedy="raise candidates.per_prompt or the temperature, or use a stronger author",
+        meaning=f"share of prompts with at least {fewest} different completion{'s' * (fewest > 1)}",
+    )  # fmt: skip
 
-    What should have been judged is counted from the completions: every two of a prompt, whatever became of them.
-    """
-    judged: defaultdict[frozenset[str], set[str]] = defaultdict(set)
-    for judgment in evidence.judgments:
-        if all(0.0 <= score <= 1.0 for score in (*judgment.straight, *judgment.swapped)):
-            judged[frozenset((judgment.first, judgment.second))].add(judgment.judge)
-    answers: defaultdict[str, list[str]] = defaultdict(list)
-    for completion in evidence.completions.values():
-        answers[completion.parent].append(completion.id)
-    due = [frozenset(two) for found in answers.values() for two in combinations(found, 2)]
-    return metrics.share(judged[two] >= set(JUDGES) for two in due)
-
-
-ENOUGH_COMPLETIONS = Gate(
-    "enough completions", _answered_prompts, "enough_completions",
-    remedy="raise candidates.per_prompt or the temperature, or use a stronger author",
-)  # fmt: skip
-EVERY_COMPLETION_JUDGED = Gate(
-    "every completion judged", _judged_comparisons, "every_completion_judged",
-    remedy="look at the raw answers kept with the drops; use a judge that answers in the asked form",
-)  # fmt: skip
-
-# -- the dataset: the same rules on selected pairs and on exported rows ---------------------------------------------
-
-
-def _gap(rows: list[ScoredRow], evidence: Evidence) -> Measure:
-    weights = evidence.settings.select
-    if not all(row.is_scored() for row in rows):
-        return metrics.not_measured("rows without all three judges' scores in both orders", len(rows))
-    return metrics.preference_gap([row.gap(weights) for row in rows], weights.easy_gap)
-
-
-def _agreement(rows: list[ScoredRow]) -> Measure:
-    if not all(row.is_scored() for row in rows):
-        return metrics.not_measured("rows without all three judges' scores in both orders", len(rows))
-    return metrics.agreement([row.votes() for row in rows])
-
-
-def _length_bias(rows: list[ScoredRow]) -> Measure:
-    return metrics.length_bias([(token_count(row.chosen), token_count(row.rejected)) for row in rows])
-
-
-def _scored(rows: list[ScoredRow]) -> Measure:
-    return metrics.share(row.is_scored() for row in rows)
-
-
-WEAK_GAP = "harder negatives, more candidates a prompt, or a higher temperature"
-TOO_FEW = "more sources, or more prompts a passage"
-LENGTH = "candidates of more equal length; drop the pairs whose length gives the answer away"
-UNSCORED = "judge the rows with all three judges, in both orders"
-DISAGREE = "look at the judges' disagreements; sharpen the prompts or use stronger judges"
-
-
-def _dataset_gates(which: str) -> tuple[Gate, ...]:
-    def rows(evidence: Evidence) -> list[ScoredRow]:
-        return evidence.scored_pairs if which == "pairs" else evidence.scored_rows
-
-    return (
-        Gate("preference gap", lambda e: _gap(rows(e), e), "gap_high", "gap_medium", remedy=WEAK_GAP),
-        Gate("agreement", lambda e: _agreement(rows(e)), "agreement_high", "agreement_medium", remedy=DISAGREE),
-        Gate("length bias", lambda e: _length_bias(rows(e)), "length_bias", at_least=False, remedy=LENGTH),
-        Gate("every pair scored", lambda e: _scored(rows(e)), "integrity", remedy=UNSCORED),
-    )
-
-
-SELECTION = _dataset_gates("pairs")
 
 # -- filter -------------------------------------------------------------------------------------------------------
 
@@ -169,16 +105,12 @@ def _clean_rows(evidence: Evidence) -> Measure:
     return measure
 
 
-def _kept_pairs(evidence: Evidence) -> Measure:
-    dropped = {drop.record for stage, drop in evidence.drops if stage == "filter"}
-    return metrics.count(sum(pair.id not in dropped for pair in evidence.pairs))
-
-
 DECONTAMINATION = Gate(
     "decontamination", _clean_rows, "decontamination",
     remedy="the items hit are listed: remove the sources that hold them; build the index of a missing benchmark",
+    meaning="1 - contaminated / total, before the contaminated rows were removed; a row is contaminated when it shares"
+    " 13 words in a row, or half of the runs of 8 words, with an evaluation item, or is a rewording of one",
 )  # fmt: skip
-PAIRS = Gate("pairs", _kept_pairs, "pairs_high", "pairs_medium", minimum=0, remedy=TOO_FEW)
 
 # -- export -------------------------------------------------------------------------------------------------------
 
@@ -221,13 +153,17 @@ def _walks_back(row: dict[str, Any], evidence: Evidence, documents: dict[str, Do
 def _has_texts_of(row: dict[str, Any], source: dict[str, Any], evidence: Evidence) -> bool:
     """True when prompt and answers are those of the records that the provenance names."""
     prompt = evidence.prompts.get(str(source.get("prompt_id")))
-    answers = [evidence.completions.get(str(source.get(f"{which}_id"))) for which in ("chosen", "rejected")]
-    return (
-        prompt is not None
-        and prompt.text == row["prompt"]
-        and prompt.parent == source.get("passage")
-        and [answer and answer.text for answer in answers] == [row["chosen"], row["rejected"]]
-    )
+    if prompt is None or prompt.parent != source.get("passage"):
+        return False
+    if "task_id" in source:
+        task = evidence.tasks.get(str(source["task_id"]))
+        return task is not None and (row["prompt"], row["answer"]) == (prompt.text, task.answer)
+    named = ("chosen_id", "rejected_id") if "chosen" in row else ("completion_id",)
+    answers = [evidence.completions.get(str(source.get(name))) for name in named]
+    texts = [answer and answer.text for answer in answers]
+    if "chosen" in row:
+        return prompt.text == row["prompt"] and texts == [row["chosen"], row["rejected"]]
+    return [turn["content"] for turn in row["messages"]][-2:] == [prompt.text, *texts]
 
 
 def _reconciled(evidence: Evidence) -> Measure:
@@ -240,15 +176,17 @@ def _reconciled(evidence: Evidence) -> Measure:
     return measure
 
 
-EXPORT = (
-    *_dataset_gates("rows"),
-    Gate("rows", lambda e: metrics.count(len(e.rows)), "pairs_high", "pairs_medium", minimum=0, remedy=TOO_FEW),
-    Gate("split isolation", _isolated_passages, "integrity", minimum=1, remedy="export again; report this"),
-    Gate("provenance", _rows_walk_back, "integrity", minimum=1, remedy="export again from unchanged sources"),
-    Gate("counts reconcile", _reconciled, "integrity", minimum=1, remedy="report this: a step lost records"),
-)
-DATASET_FILE = (
-    *_dataset_gates("rows"),
-    Gate("rows", lambda e: metrics.count(len(e.rows)), "pairs_high", "pairs_medium", minimum=0, remedy=TOO_FEW),
-    DECONTAMINATION,
-)
+DATASET = (
+    Gate(
+        "split isolation", _isolated_passages, "integrity", minimum=1, remedy="export again; report this",
+        meaning="share of source passages whose rows are all in one split",
+    ),
+    Gate(
+        "provenance", _rows_walk_back, "integrity", minimum=1, remedy="export again from unchanged sources",
+        meaning="share of rows whose quote stands at its place in its source, and whose texts are those of its records",
+    ),
+    Gate(
+        "counts reconcile", _reconciled, "integrity", minimum=1, remedy="report this: a step lost records",
+        meaning="share of steps in which what went in is what was kept plus what was dropped",
+    ),
+)  # fmt: skip

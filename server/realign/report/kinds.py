@@ -1,0 +1,28 @@
+"""What a report calls the rows of each data type, and which numbers of it are read first.
+
+KINDS["dpo"].noun, KINDS["dpo"].highlights
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """noun: one row, in words; fields: what a trainer reads of it; tags: for the hub; highlights: gates shown first."""
+
+    noun: str
+    fields: str
+    tags: tuple[str, ...]
+    highlights: tuple[str, ...]
+
+
+PAIRS = ("preference gap", "agreement", "length bias", "decontamination")
+KINDS: dict[str, Kind] = {
+    "dpo": Kind("preference pair", "prompt, chosen, rejected", ("preference", "dpo", "trl"), PAIRS),
+    "sft": Kind("chat", "messages", ("sft", "instruction-tuning"), ("decontamination",)),
+    "srf": Kind("chat", "messages", ("sft", "preference", "reward-model"), ("preference gap", "decontamination")),
+    "rlvr": Kind("task", "prompt, answer, verifier", ("rlvr", "verifiable-rewards"), ("decontamination",)),
+    "anti_hallucination": Kind("chat", "messages", ("grounding", "factuality", "refusal"), ("decontamination",)),
+}
