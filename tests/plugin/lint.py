@@ -41,6 +41,9 @@ AGENT = set(
     "name description tools disallowedTools model maxTurns skills memory background effort isolation color"
     " initialPrompt".split()
 )
+AGENT_LINES = range(20, 61)
+BUILT_IN = set("Bash Edit Glob Grep NotebookEdit Read Skill ToolSearch WebFetch WebSearch Write".split())
+COLORS = set("red blue green yellow purple orange pink cyan".split())
 MODELS = {"sonnet", "opus", "haiku", "fable", "inherit"}
 
 
@@ -180,6 +183,15 @@ def agent_faults(root: Path, path: Path) -> Iterator[str]:
     yield from page_faults(where, fields, path.stem, AGENT)
     if "model" in fields and fields["model"] not in MODELS and not fields["model"].startswith("claude-"):
         yield f"{where}: no model is called {fields['model']!r}"
+    if fields.get("color", "blue") not in COLORS:
+        yield f"{where}: no color is called {fields['color']!r}"
+    named = re.findall(r"[^\s,]+", fields.get("tools", ""))
+    yield from (f"{where}: no tool is called {name!r}" for name in named if name not in BUILT_IN | TOOLS)
+    if not named:
+        yield f"{where}: it names no tools, and so gets all of them"
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if lines not in AGENT_LINES:
+        yield f"{where}: {lines} lines, not {AGENT_LINES.start} to {AGENT_LINES.stop - 1}"
     for skill in re.findall(r"[\w-]*\w", fields.get("skills", "").replace("realign:", "")):
         if not (root / "skills" / skill / "SKILL.md").is_file():
             yield f"{where}: there is no skill {skill!r}"

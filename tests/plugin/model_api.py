@@ -5,12 +5,13 @@
 SCRIPT holds a list of turns, each a list of [tool name, tool input]; when they are used up the answer is plain text and
 the conversation ends. LOG gets one line for each request that offered tools: what the model was told. COMMAND runs with
 ANTHROPIC_BASE_URL set to the stand-in, and its exit code is this program's. In a network namespace of its own
-(`unshare -n`) the loopback device is brought up first.
+(`unshare -n`) the loopback device is brought up first. Another program may give `serve` a decision of its own.
 """
 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import json
 import os
 import socket
@@ -18,13 +19,14 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1
 Call = tuple[str, dict[str, Any]]
+Decision = Callable[[dict[str, Any]], "list[Call] | str"]  # a request that offers tools -> calls, or a text that ends
 
 
 def loopback_up() -> None:
@@ -36,20 +38,30 @@ def loopback_up() -> None:
             fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | IFF_UP))
 
 
-def blocks(calls: list[Call], turn: int) -> list[dict[str, Any]]:
+def blocks(decided: list[Call] | str, turn: str) -> list[dict[str, Any]]:
     """The content of an answer: the turn's tool calls, or a text that ends the conversation."""
-    if not calls:
-        return [{"type": "text", "text": "done"}]
+    if isinstance(decided, str) or not decided:
+        return [{"type": "text", "text": decided or "done"}]
     return [
         {"type": "tool_use", "id": f"toolu_{turn}_{place}", "name": name, "input": given}
-        for place, (name, given) in enumerate(calls)
+        for place, (name, given) in enumerate(decided)
     ]
 
 
-def events(content: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The answer as the stream of events that the API sends."""
+def scripted(script: list[list[Call]]) -> Decision:
+    """The turns of a script, one after the other. A turn is spent only by a request that offers the Bash tool."""
+    turns = iter(script)
+
+    def decide(asked: dict[str, Any]) -> list[Call]:
+        return next(turns, []) if any(tool.get("name") == "Bash" for tool in asked["tools"]) else []
+
+    return decide
+
+
+def events(content: list[dict[str, Any]], turn: str) -> Iterator[dict[str, Any]]:
+    """The answer as the stream of events that the API sends. The client takes messages of one id for one message."""
     usage = {"input_tokens": 1, "output_tokens": 1}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "stand-in", "content": [],
+    message = {"id": f"msg_{turn}", "type": "message", "role": "assistant", "model": "stand-in", "content": [],
                "stop_reason": None, "stop_sequence": None, "usage": usage}  # fmt: skip
     yield {"type": "message_start", "message": message}
     for index, block in enumerate(content):
@@ -65,9 +77,9 @@ def events(content: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     yield {"type": "message_stop"}
 
 
-def handler(script: list[list[Call]], log: Path) -> type[BaseHTTPRequestHandler]:
-    """The request handler of one conversation. A turn is spent only by a request that offers the Bash tool."""
-    turns = iter(enumerate(script))
+def handler(decide: Decision, log: Path) -> type[BaseHTTPRequestHandler]:
+    """The request handler of one conversation."""
+    turns = (f"{os.getpid()}_{turn}" for turn in itertools.count())  # a conversation may go on in another process
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -76,13 +88,14 @@ def handler(script: list[list[Call]], log: Path) -> type[BaseHTTPRequestHandler]
             if "count_tokens" in self.path:
                 return self.answer("application/json", b'{"input_tokens": 1}')
             with lock:
-                main = any(tool.get("name") == "Bash" for tool in asked.get("tools", ()))
-                turn, calls = next(turns, (0, [])) if main else (0, [])
-                if main:
+                decided = decide(asked) if asked.get("tools") else ""
+                turn = next(turns)
+                if asked.get("tools"):
                     with open(log, "a", encoding="utf-8") as lines:
                         lines.write(json.dumps({"system": asked.get("system"), "messages": asked["messages"]}) + "\n")
-            stream = "".join(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events(blocks(calls, turn)))
-            return self.answer("text/event-stream", stream.encode())
+            stream = events(blocks(decided, turn), turn)
+            body = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in stream)
+            return self.answer("text/event-stream", body.encode())
 
         def do_GET(self) -> None:
             self.answer("application/json", b"{}")
@@ -103,11 +116,10 @@ def handler(script: list[list[Call]], log: Path) -> type[BaseHTTPRequestHandler]
     return Handler
 
 
-def main(script: str, log: str, *command: str) -> int:
-    """Serve until the command ends; gives its exit code."""
+def serve(decide: Decision, log: str, *command: str) -> int:
+    """Answer by `decide` until the command ends; gives its exit code."""
     loopback_up()
-    turns = json.loads(Path(script).read_text(encoding="utf-8"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler(turns, Path(log))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler(decide, Path(log))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_address[1]}"
         code = subprocess.run(command, env={**os.environ, "ANTHROPIC_BASE_URL": address}, check=False).returncode
@@ -116,4 +128,5 @@ def main(script: str, log: str, *command: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    turns = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    sys.exit(serve(scripted(turns), *sys.argv[2:]))

@@ -86,7 +86,7 @@ def converse(
             if isinstance(block, dict) and block.get("type") == "tool_result":
                 results[block["tool_use_id"]] = bool(block.get("is_error")), str(block["content"])
     assert len(results) == len(commands), done.stdout[-2000:] + done.stderr[-2000:]
-    return [results[f"toolu_{turn}_0"] for turn in range(len(commands))], log.read_text(encoding="utf-8")
+    return list(results.values()), log.read_text(encoding="utf-8")
 
 
 def may_raise() -> bool:

@@ -14,7 +14,10 @@ from processes import ROOT
 from realign import tools
 
 SKILL = "---\nname: good-skill\ndescription: Does good.\n---\n" + "A line.\n" * 50
-AGENT = "---\nname: good-agent\ndescription: Does good.\nmodel: inherit\nskills: good-skill\n---\nDo good.\n"
+FIELDS = (
+    "name: good-agent\ndescription: Does good.\nmodel: inherit\nskills: good-skill\ntools: Read, Bash\ncolor: red\n"
+)
+AGENT = f"---\n{FIELDS}---\n" + "Do good.\n" * 20
 Change = Callable[[Path], object]
 
 
@@ -85,6 +88,10 @@ FAULTS: list[tuple[str, Change]] = [
     ("no model is called 'gpt'", change("agents/good-agent.md", "inherit", "gpt")),
     ("there is no skill 'bad-skill'", change("agents/good-agent.md", "good-skill", "bad-skill")),
     ("no tool is called 'mcp__realign__run_stage'", change("agents/good-agent.md", "Do ", "mcp__realign__run_stage ")),
+    ("no tool is called 'Reed'", change("agents/good-agent.md", "Read", "Reed")),
+    ("it names no tools", change("agents/good-agent.md", "tools: Read, Bash\n", "")),
+    ("no color is called 'beige'", change("agents/good-agent.md", "red", "beige")),
+    ("62 lines, not 20 to 60", change("agents/good-agent.md", "Do good.\n", "Do good.\n" * 35)),
     ("its name is 'good-agent'", lambda root: (root / "agents/good-agent.md").rename(root / "agents/other.md")),
 ]
 
