@@ -43,10 +43,11 @@ LATEX = (
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An exact number and its unit; None where no unit this program knows was written."""
+    """An exact number, its unit (None where no unit this program knows was written), and the unit as written."""
 
     value: Fraction
     unit: Unit | None = None
+    name: str = ""
 
 
 def numeric(check: Check, answer: str) -> Decision:
@@ -161,20 +162,21 @@ def with_unit(value: Fraction, before: str, after: str) -> Quantity | str:
     word, _, rest = after.partition(" ")
     if word.lower() in SCALES:
         value, after = value * SCALES[word.lower()], rest.strip()
-    unit, after = leading_unit(after)
+    unit, name, after = leading_unit(after)
     if money and unit not in (None, parse_unit(money)):
         return "it names two units"
     unit = parse_unit(money) if money else unit
     for words in (before, after):
         if BANNED.search(words) or not WORDS.fullmatch(words):
             return f"it says more than one number: {words[:60]!r}"
-    return Quantity(value, unit)
+    return Quantity(value, unit, money or name)
 
 
-def leading_unit(text: str) -> tuple[Unit | None, str]:
-    """The longest unit a text begins with, and the words behind it: "min left" is minutes."""
+def leading_unit(text: str) -> tuple[Unit | None, str, str]:
+    """The longest unit a text begins with, its name, and the words behind it: "min left" is minutes, "left"."""
     words = text.split(" ")
     for count in range(min(len(words), 6), 0, -1):
-        if unit := parse_unit(" ".join(words[:count]).rstrip(",;")):
-            return unit, " ".join(words[count:])
-    return None, text
+        name = " ".join(words[:count]).rstrip(",;")
+        if unit := parse_unit(name):
+            return unit, name, " ".join(words[count:])
+    return None, "", text
