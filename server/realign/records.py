@@ -311,7 +311,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A person's word on one selected pair or example (its parent): kept or not. The last one counts."""
+    """A person's word on one pair, example or dropped prompt (its parent): kept or not. The last one counts.
+
+    overrides names the stage that had dropped it ("select", "filter"), "" for a record that nothing dropped.
+    """
 
     kind: ClassVar[str] = "decision"
     id: str
@@ -319,6 +322,8 @@ class Decision:
     keep: bool
     at: float
     note: str = ""
+    by: str = ""
+    overrides: str = ""
 
 
 Part = Literal["rows", "preferences"]

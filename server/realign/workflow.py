@@ -65,7 +65,7 @@ CURATE_DPO = (
         "judge", judge.judge_both_orders, (preferences.EVERY_COMPLETION_JUDGED,),
         sections=("judge",), code=("curate/judge.py", "curate/judges", "engine", "templates"), inputs=judge.inputs,
     ),
-    Stage("select", select.choose_pairs, preferences.SELECTION, ("select",), ("curate/select.py",)),
+    Stage("select", select.choose_pairs, preferences.SELECTION, ("select",), ("curate/select.py",), select.inputs),
     replace(FILTER, gates=(shared.DECONTAMINATION, preferences.PAIRS)),
     replace(EXPORT, gates=preferences.EXPORT),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Stage 5, filter: decontamination, length, safety, exact and near duplicates. Every drop keeps its reason.
 
 The cheap rules come first and each pair or example is dropped once, for the first rule it breaks. Contaminated ones are
-counted among all, before any other rule, because that is what the gate measures.
+counted among all, before any other rule, because that is what the gate measures. What a person re-admitted stays
+whatever rule it breaks, but for contamination.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from realign.curate.judges.rules import unsafe
+from realign.quality import decisions
 from realign.quality.contamination import find_contaminated
 from realign.quality.duplicates import exact_duplicates, near_duplicates
 from realign.quality.evaluation import chosen_index, index_identity
@@ -21,8 +23,8 @@ from realign.work import Work
 
 
 def inputs(run: Run, settings: Settings) -> str:
-    """What the evaluation index holds: the shipped benchmarks, and the hashes of the user's own files."""
-    return index_identity(settings.filter)
+    """What the evaluation index holds (shipped benchmarks, hashes of the user's own files), and what is re-admitted."""
+    return f"{index_identity(settings.filter)};{decisions.identity(run, 'filter')}"
 
 
 def drop_unfit(work: Work) -> Iterator[Batch]:
@@ -30,12 +32,14 @@ def drop_unfit(work: Work) -> Iterator[Batch]:
     if work.run.done(work.stage):
         return
     selected, settings = Evidence.of_run(work.run, work.settings).selected, work.settings.filter
+    spared = decisions.readmitted(work.run, "filter")
     reasons: dict[int, tuple[str, str, str]] = {}
     for step in (_contaminated, _lengths, _unsafe, _exact, _near):
         work.progress(len(reasons), len(selected), f"filtering: {step.__name__.strip('_')}")
         left = [place for place in range(len(selected)) if place not in reasons]
         for place, reason in step([selected[place] for place in left], settings):
-            reasons[left[place]] = reason
+            if step is _contaminated or selected[left[place]].id not in spared:
+                reasons[left[place]] = reason
     drops = [Dropped(selected[place].id, selected[place].record.kind, *reasons[place]) for place in sorted(reasons)]
     work.progress(None, len(selected), "filtered")
     yield Batch([each.id for each in selected], [], drops)

@@ -1,7 +1,8 @@
 """Stage 4, select: from a prompt's judged completions, one pair whose gap is wide enough and whose winner is clear.
 
 The chosen answer is the one with the best weighted score; the rejected one is the answer that most judges put behind
-it, and among those the one nearest to it in length and then in score: a hard negative, not an easy one.
+it, and among those the one nearest to it in length and then in score: a hard negative, not an easy one. A prompt that
+a person re-admitted gives its best pair, however narrow; the gates measure it with the rest.
 """
 
 from __future__ import annotations
@@ -9,11 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from realign.quality import decisions
 from realign.quality.evidence import JUDGES, token_count
 from realign.records import Completion, Dropped, Judgment, Pair, make_id
-from realign.run import Batch
-from realign.settings import Select
+from realign.run import Batch, Run
+from realign.settings import Select, Settings
 from realign.work import Work
+
+
+def inputs(run: Run, settings: Settings) -> str:
+    """What a person re-admits."""
+    return decisions.identity(run, "select")
 
 
 def choose_pairs(work: Work) -> Iterator[Batch]:
@@ -22,11 +29,11 @@ def choose_pairs(work: Work) -> Iterator[Batch]:
     judgments: defaultdict[str, list[Judgment]] = defaultdict(list)
     for judgment in work.run.records("judgment"):
         judgments[judgment.parent].append(judgment)
-    seen, batch = work.run.done(work.stage), Batch()
+    seen, batch, spared = work.run.done(work.stage), Batch(), decisions.readmitted(work.run, "select")
     for prompt, found in judgments.items():
         if prompt in seen:
             continue
-        chosen = choose(found, completions, work.settings.select)
+        chosen = choose(found, completions, work.settings.select, prompt in spared)
         if isinstance(chosen, Pair):
             batch.records.append(chosen)
         else:
@@ -36,20 +43,22 @@ def choose_pairs(work: Work) -> Iterator[Batch]:
     yield batch
 
 
-def choose(judgments: Sequence[Judgment], completions: dict[str, Completion], settings: Select) -> Pair | str:
-    """The best pair of one prompt, or why there is none."""
+def choose(
+    judgments: Sequence[Judgment], completions: dict[str, Completion], settings: Select, readmitted: bool = False
+) -> Pair | str:
+    """The best pair of one prompt, or why there is none. readmitted: floors do not count, a person wants it."""
     scores = weighted_scores(judgments, settings)
     if not scores:
         return "not every judge scored it"
     best = max(scores, key=lambda key: (scores[key], key))
-    if scores[best] < settings.chosen_floor:
+    if scores[best] < settings.chosen_floor and not readmitted:
         return f"best answer scores under {settings.chosen_floor:g}"
     length = token_count(completions[best].text)
     offers = []
     for other in scores:
         votes = [j.vote() for j in judgments if {j.first, j.second} == {best, other}]
         gap = scores[best] - scores[other]
-        if other == best or len(votes) < len(JUDGES) or gap < settings.minimum_gap:
+        if other == best or len(votes) < len(JUDGES) or (gap < settings.minimum_gap and not readmitted):
             continue
         won = sum(vote == best for vote in votes) / len(votes)
         apart = abs(token_count(completions[other].text) - length)
@@ -57,7 +66,7 @@ def choose(judgments: Sequence[Judgment], completions: dict[str, Completion], se
     if not offers:
         return f"gap below {settings.minimum_gap:g}"
     lost, _, _, other = min(offers)
-    if -lost <= 0.5:
+    if -lost <= 0.5 and not readmitted:
         return "the judges do not agree on a winner"
     identity = make_id("pair", best, other)
     return Pair(identity, judgments[0].parent, best, other, scores[best], scores[other], -lost)

@@ -1,0 +1,87 @@
+"""People's decisions on single records of a run: each is kept as a record, and the last one on a record counts.
+
+    decide(run, pair_id, keep=True, note="checked against the book")     by whoever holds run.writing
+    latest(run)                                                          -> {record id: Decision}
+
+keep=True on what selection or a filter dropped re-admits it, and makes exactly that stage stale; keep=False leaves a
+selected record out of the export. Decisions belong to no stage of a workflow, so running one again forgets none.
+Contamination is never overridden: a row that holds a benchmark's text has no place in training data.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+
+from realign.errors import UsageError
+from realign.records import Decision, Dropped, make_id
+from realign.run import Batch, Run
+
+STAGE = "review"  # what decisions are committed under; no workflow has a stage of this name
+OVERRIDES = ("select", "filter")
+FINAL = {
+    "decontamination": "text shared with an evaluation is never trained on",
+    "exact duplicate": "it repeats another row word for word",
+}
+UNSCORED = "not every judge scored it"
+
+
+def latest(run: Run) -> dict[str, Decision]:
+    """The decision that counts for each record that has one, by the record's id."""
+    return {decision.parent: decision for decision in run.records("decision")}
+
+
+def readmitted(run: Run, stage: str) -> set[str]:
+    """Ids of what a person re-admits although `stage` drops it."""
+    return {record for record, decision in latest(run).items() if decision.keep and decision.overrides == stage}
+
+
+def identity(run: Run, stage: str) -> str:
+    """What the outcome of `stage` depends on besides settings: part of its fingerprint."""
+    return ",".join(sorted(readmitted(run, stage)))
+
+
+def decide(run: Run, record: str, keep: bool, note: str = "", by: str = "") -> Decision:
+    """Keep a decision on a selected record, or on one that was dropped (see quarantine.jsonl). by: "" is the user.
+
+    Raises UsageError for an id that the run does not know and for a drop that can't be overridden.
+    """
+    dropped = _drop(run, record)
+    if dropped is None and not _is_selected(run, record):
+        raise UsageError(
+            f"{run.id} has selected and dropped no record {record!r}", "an id from quarantine.jsonl or a row's records"
+        )
+    earlier = latest(run).get(record)
+    overrides = earlier.overrides if earlier else ""
+    if keep and dropped:
+        overrides = _overridden(*dropped)
+    at = time.time()
+    decision = Decision(
+        make_id("decision", record, keep, at), record, keep, at, note, by or getpass.getuser(), overrides
+    )
+    run.commit(STAGE, Batch(records=[decision]))
+    return decision
+
+
+def _drop(run: Run, record: str) -> tuple[str, Dropped] | None:
+    """(stage, drop) of a record; None where it was not dropped."""
+    query = "SELECT stage, record, kind, step, reason, detail FROM drops WHERE record = ? ORDER BY seq DESC LIMIT 1"
+    row = run.db.execute(query, (record,)).fetchone()
+    return (row[0], Dropped(*row[1:])) if row else None
+
+
+def _is_selected(run: Run, record: str) -> bool:
+    query = "SELECT 1 FROM records WHERE id = ? AND kind IN ('pair', 'example')"
+    return run.db.execute(query, (record,)).fetchone() is not None
+
+
+def _overridden(stage: str, drop: Dropped) -> str:
+    """The stage that a re-admission overrides. Raises UsageError with the reason where a drop is final."""
+    what = f"{drop.record} was dropped by {stage}: {drop.reason}"
+    if why := FINAL.get(drop.step) or (drop.reason == UNSCORED and "no score could be shown for it") or "":
+        raise UsageError(f"{what}; it can't be re-admitted: {why}")
+    if stage not in OVERRIDES:
+        raise UsageError(
+            f"{what}; only {' and '.join(OVERRIDES)} can be overridden", fix="mend it in its source and run again"
+        )
+    return stage
