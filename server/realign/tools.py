@@ -221,26 +221,37 @@ async def show_run(run: str) -> str:
         raise ResourceNotFoundError(str(error)) from error
 
 
-@server.prompt("curate-dpo", title="Curate DPO preference pairs from documents")
-def curate_dpo(
-    sources: Annotated[str, Field(description="documents or a folder")],
-    model: Annotated[str, Field(description="the model the data is for")] = "",
-    output: Annotated[str, Field(description="folder for the result")] = "",
-) -> str:
-    """Walk through a whole DPO curation: detect, plan, run every stage, check the gates, summarize."""
-    asked = f"Curate DPO preference pairs from {sources}" + (f" for {model}" if model else "")
-    asked += f", into {output}" if output else ""
-    return (
-        f"{asked}.\n\n"
-        "1. Call detect_data_type with the sentence above; if it is unsure, ask its question.\n"
-        "2. If a model is named, call plan_hardware with it and tell me machine, batch size, time and cost.\n"
-        '3. Call run_stage with the sources (absolute paths), the model and the output, and stage "all". While the'
-        " status is running, call it again with the run id. If the model is not on disk, give me its choices.\n"
-        "4. If a gate blocks, stop: name the gate, its value, what was needed and its remedy.\n"
-        "5. Call check_gates with the run id, then summarize.\n"
-        "6. Tell me the tier with its numbers and intervals, what was dropped and why, and the paths of train.jsonl and"
-        " the report."
-    )
+PROMPTS: dict[DataType, str] = {"dpo": "DPO preference pairs"}  # what each curates; a prompt curate-<data type> each
+STEPS = """\
+1. Call detect_data_type with the sentence above; if it is unsure, ask its question.
+2. If a model is named, call plan_hardware with it and tell me machine, batch size, time and cost.
+3. Call run_stage with the sources (absolute paths), data_type "{data_type}", the model and the output, and stage "all".
+While the status is running, call it again with the run id. If the model is not on disk, give me its choices.
+4. If a gate blocks, stop: name the gate, its value, what was needed and its remedy.
+5. Call check_gates with the run id, then summarize.
+6. Tell me the tier with its numbers and intervals, what was dropped and why, and the paths of train.jsonl and the \
+report."""
+
+
+def add_prompt(data_type: DataType, what: str) -> None:
+    """Add the prompt that walks through a whole curation of a data type; clients show it as a slash command."""
+
+    def curate(
+        sources: Annotated[str, Field(description="documents or a folder")],
+        model: Annotated[str, Field(description="the model the data is for")] = "",
+        output: Annotated[str, Field(description="folder for the result")] = "",
+    ) -> str:
+        asked = f"Curate {what} from {sources}" + (f" for {model}" if model else "")
+        asked += f", into {output}" if output else ""
+        return f"{asked}.\n\n{STEPS.format(data_type=data_type)}"
+
+    name, title = f"curate-{data_type.replace('_', '-')}", f"Curate {what} from documents"
+    does = f"Walk through a whole curation of {what}: detect, plan, run every stage, check the gates, summarize."
+    server.prompt(name, title=title, description=does)(curate)
+
+
+for _data_type, _what in PROMPTS.items():
+    add_prompt(_data_type, _what)
 
 
 # -- serving ------------------------------------------------------------------------------------------------------
