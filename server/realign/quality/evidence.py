@@ -29,6 +29,7 @@ from realign.records import (
     Passage,
     Prompt,
     Rating,
+    Reading,
     Task,
     Trial,
 )
@@ -160,6 +161,17 @@ class Evidence:
     def groundings(self) -> list[Grounding]:
         """Judges' readings of claims, in order."""
         return self._records("grounding")
+
+    @cached_property
+    def readings(self) -> list[Reading]:
+        """Measurements of models made by training stages, in order."""
+        return self._records("reading")
+
+    def readings_of(self, stage: str, metric: str, part: str | None = None) -> list[Reading]:
+        """The readings of a stage's last attempt; of one part, or of all."""
+        mine = [each for each in self.readings if each.stage == stage]
+        last = max((each.attempt for each in mine), default=0)
+        return [r for r in mine if r.attempt == last and r.metric == metric and part in (None, r.part)]
 
     @cached_property
     def selected(self) -> list[Selected]:

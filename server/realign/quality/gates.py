@@ -3,8 +3,9 @@
     verdict = judge_gate(gate, evidence, "select")
     worst([verdict, ...]) -> "HIGH" | "MEDIUM" | "REJECT"
 
-A hard gate passes or fails; a tiered gate gives HIGH, MEDIUM or REJECT. What was not measured, or rests on too few
-records, is not decided and does not pass. Gates read records only: nothing here trusts a stored verdict.
+A hard gate passes or fails; a tiered gate gives HIGH, MEDIUM or REJECT; a reported one only shows its value. What was
+not measured, or rests on too few records, is not decided and does not pass. Gates read records only: nothing here
+trusts a stored verdict.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ TIERS: tuple[Tier, ...] = ("HIGH", "MEDIUM", "REJECT")
 class Gate:
     """What must hold, how it is measured, and what to do when it does not.
 
-    high and medium name thresholds in settings.Gates; a gate without medium is hard. minimum is the fewest records
+    high and medium name thresholds in settings.Gates; a gate without medium is hard, one without high is only reported.
+    at_least False wants a small value; strictly excludes the threshold itself. minimum is the fewest records
     it decides on; None means settings.gates.minimum_records. meaning says how the value is made, for the card.
     """
 
@@ -35,6 +37,7 @@ class Gate:
     high: str
     medium: str = ""
     at_least: bool = True
+    strictly: bool = False
     minimum: int | None = None
     remedy: str = ""
     meaning: str = ""
@@ -54,7 +57,7 @@ class Verdict:
     n: int
     unit: str
     needed: str
-    severity: Literal["hard", "tiered"]
+    severity: Literal["hard", "tiered", "reported"]
     borderline: bool
     reason: str
     remedy: str
@@ -81,18 +84,25 @@ def judge_gate(gate: Gate, evidence: Evidence, stage: str) -> Verdict:
     if measure.value is not None and measure.n < minimum:
         reason = f"{measure.n} records, at least {minimum} are needed to decide"
     decided = measure.value is not None and measure.n >= minimum
-    tier = _tier(gate, limits, measure.value) if decided else "REJECT"
+    tier = _tier(gate, limits, measure.value) if decided else "REJECT" if gate.high else "HIGH"
     return Verdict(
         stage, gate.name, tier, decided, measure.value, measure.low, measure.high, measure.n, measure.unit,
-        needed(gate, limits), "tiered" if gate.medium else "hard", decided and _borderline(gate, limits, measure),
+        needed(gate, limits), severity(gate), decided and _borderline(gate, limits, measure),
         reason, "" if tier == "HIGH" else gate.remedy, measure.details,
     )  # fmt: skip
 
 
+def severity(gate: Gate) -> Literal["hard", "tiered", "reported"]:
+    """Whether a gate passes or fails, has three tiers, or only reports."""
+    return "tiered" if gate.medium else "hard" if gate.high else "reported"
+
+
 def needed(gate: Gate, limits: Gates) -> str:
-    """The rule in words: what HIGH needs, and MEDIUM where there is one."""
-    sign, high = (">=" if gate.at_least else "<="), getattr(limits, gate.high)
-    text = f"{sign} {high:g}"
+    """The rule in words: what HIGH needs, and MEDIUM where there is one; "reported" where there is no rule."""
+    if not gate.high:
+        return "reported"
+    sign = (">" if gate.at_least else "<") + "=" * (not gate.strictly)
+    text = f"{sign} {getattr(limits, gate.high):g}"
     return f"{text} (MEDIUM {sign} {getattr(limits, gate.medium):g})" if gate.medium else text
 
 
@@ -108,10 +118,14 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
 
 def _tier(gate: Gate, limits: Gates, value: float | None) -> Tier:
     assert value is not None
-    for name, tier in ((gate.high, "HIGH"), (gate.medium, "MEDIUM")):
-        if name and (value >= getattr(limits, name) if gate.at_least else value <= getattr(limits, name)):
-            return "HIGH" if tier == "HIGH" else "MEDIUM"
-    return "REJECT"
+    if not gate.high or _holds(gate, value, getattr(limits, gate.high)):
+        return "HIGH"
+    return "MEDIUM" if gate.medium and _holds(gate, value, getattr(limits, gate.medium)) else "REJECT"
+
+
+def _holds(gate: Gate, value: float, limit: float) -> bool:
+    ahead = value - limit if gate.at_least else limit - value
+    return ahead > 0 or (ahead == 0 and not gate.strictly)
 
 
 def _borderline(gate: Gate, limits: Gates, measure: Measure) -> bool:
