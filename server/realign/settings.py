@@ -110,6 +110,17 @@ class Gates(Section):
     pairs_medium: int = 100
     length_bias: float = 0.70
     decontamination: float = 0.90
+    training_pairs: int = 1000
+    start_kl: float = Field(1e-4, description="nats a token, policy against reference before a step was taken")
+    loss_falls: float = Field(0.0, description="nats a token: held-out loss before minus after SFT is above this")
+    preference_accuracy: float = 0.70
+    overfitting: float = Field(0.10, description="train minus held-out accuracy stays under this")
+    kl: float = Field(0.1, description="nats a token, policy against reference, over the full vocabulary")
+    entropy_low: float = Field(0.5, description="nats a token")
+    entropy_high: float = Field(2.0, description="nats a token")
+    rises: float = Field(0.0, description="margin, or reward after minus before, is above this")
+    retention: float = 0.95
+    worst_drop: float = 0.10
     integrity: float = Field(1.0, description="share of rows, passages or steps that must hold without exception")
     minimum_records: int = 30
 

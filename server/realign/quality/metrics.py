@@ -10,7 +10,7 @@ of one number a resample; for the rest it uses 1,000 resamples, fewer above 20,0
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,68 @@ def mean(values: Sequence[float], unit: str = "share", seed: int = 0, **details:
 def share(values: Iterable[bool], seed: int = 0, **details: Any) -> Measure:
     """Share of true values, in 0..1, with its bootstrap interval. Raises EmptyInput for no values."""
     return mean([float(value) for value in values], seed=seed, **details)
+
+
+def weighted_mean(values: Sequence[float], weights: Sequence[float], unit: str = "nats", seed: int = 0) -> Measure:
+    """Sum of values times weights over the sum of weights, its interval by drawing (value, weight) together.
+
+    With tokens as weights it is the mean a token of prompts that each have their own mean. Raises EmptyInput for no
+    values, and for weights that are all 0.
+    """
+    import numpy as np
+
+    if not values or not sum(weights):
+        raise EmptyInput("Nothing to measure", "at least one value with a weight")
+    data, weight, rng = np.asarray(values, float), np.asarray(weights, float), np.random.default_rng(seed)
+    n = len(data)
+    drawn = (rng.integers(0, n, n) for _ in range(max(FEWEST_RESAMPLES, min(RESAMPLES, MOST_DRAWS // n))))
+    low, high = np.quantile(
+        [np.average(data[at], weights=weight[at]) for at in drawn if weight[at].sum()], (0.025, 0.975)
+    )
+    return Measure(float(np.average(data, weights=weight)), n, float(low), float(high), unit)
+
+
+def difference_of_shares(first: Sequence[bool], second: Sequence[bool], seed: int = 0) -> Measure:
+    """Share of `first` minus share of `second`, in -1..1, two independent samples; n is that of the smaller one."""
+    import numpy as np
+
+    if not first or not second:
+        raise EmptyInput("Nothing to compare", "values on both sides")
+    rng, parts = np.random.default_rng(seed), [(len(side), sum(side) / len(side)) for side in (first, second)]
+    drawn = [rng.binomial(n, value, RESAMPLES) / n for n, value in parts]
+    low, high = np.quantile(drawn[0] - drawn[1], (0.025, 0.975))
+    shown = {"first": round(parts[0][1], 4), "second": round(parts[1][1], 4)}
+    return Measure(parts[0][1] - parts[1][1], min(map(len, (first, second))), float(low), float(high), details=shown)
+
+
+def retention(scores: Mapping[str, Sequence[tuple[float, float]]], seed: int = 0) -> tuple[Measure, Measure]:
+    """(mean over benchmarks of after / before, the largest loss 1 - after / before of a single one).
+
+    scores: for each benchmark (before, after) of the same items, each in 0..1. Items are drawn together, so the
+    intervals are paired. n counts items. A benchmark that scored 0 before tells nothing and is named under "left out".
+    Raises EmptyInput where no benchmark is left.
+    """
+    import numpy as np
+
+    used = {name: np.asarray(pairs, float) for name, pairs in scores.items() if sum(before for before, _ in pairs)}
+    if not used:
+        raise EmptyInput("No benchmark that the model scored above 0 on before", "at least one", "easier benchmarks")
+    rng, ratios = np.random.default_rng(seed), {n: float(p[:, 1].sum() / p[:, 0].sum()) for n, p in used.items()}
+    drawn = np.array([[_ratio(p[rng.integers(0, len(p), len(p))]) for p in used.values()] for _ in range(RESAMPLES)])
+    details = {"benchmarks": {name: round(value, 4) for name, value in ratios.items()},
+               "left out": [name for name in scores if name not in used]}  # fmt: skip
+    n, values = sum(map(len, used.values())), list(ratios.values())
+
+    def measure(value: float, samples: Any) -> Measure:
+        low, high = (float(edge) for edge in np.nanquantile(samples, (0.025, 0.975)))
+        return Measure(value, n, low, high, "ratio", details=dict(details))
+
+    return measure(sum(values) / len(values), drawn.mean(axis=1)), measure(1 - min(values), 1 - drawn.min(axis=1))
+
+
+def _ratio(pairs: Any) -> float:
+    before = float(pairs[:, 0].sum())
+    return float(pairs[:, 1].sum()) / before if before else float("nan")
 
 
 def count(n: int) -> Measure:
