@@ -56,7 +56,10 @@ FILTER = Stage(
     "filter", filter.drop_unfit, (shared.DECONTAMINATION,),
     sections=("filter",), code=("curate/filter.py", "quality"), inputs=filter.inputs,
 )  # fmt: skip
-EXPORT = Stage("export", export.write_dataset, shared.DATASET, ("export",), ("curate/export.py", "report"))
+EXPORT = Stage(
+    "export", export.write_dataset, shared.DATASET,
+    sections=("export",), code=("curate/export.py", "report"), inputs=export.inputs,
+)  # fmt: skip
 
 CURATE_DPO = (
     SOURCE,

@@ -153,7 +153,7 @@ def test_a_real_browser_loads_the_page_without_an_error_or_a_request(tmp_path):
     run = build_run(tmp_path, change=hostile)
     found = browse(run.folder / "report.html", tmp_path / "profile")
     assert "CONSOLE" not in found.stderr
-    assert "Sample pairs</h2>" in found.stdout
+    assert "Samples</h2>" in found.stdout
     # The page forbids every request by its policy, so that one would show as an error: make sure that it would.
     leaky = tmp_path / "leaky.html"
     leaky.write_text(

@@ -1,4 +1,4 @@
-"""Stage 6, export: what every filter kept becomes rows, split by source passage, in files.
+"""Stage 6, export: what every filter kept and no person rejected becomes rows, split by source passage, in files.
 
     pairs, examples -> rows -> train.jsonl, valid.jsonl, test.jsonl; pairs beside them -> preferences/train.jsonl ...
 
@@ -10,17 +10,18 @@ of their records. Trainers read the first fields of a row; the rest of it says w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from realign.errors import EmptyInput, UsageError
+from realign.quality import decisions
 from realign.quality.evidence import Evidence, judges_of
 from realign.quality.selected import FIELDS, Selected
-from realign.records import Document, Example, Pair, Part, Passage, Row, make_id
+from realign.records import Document, Dropped, Example, Pair, Part, Passage, Row, make_id
 from realign.run import Batch, Run, write_atomically
-from realign.settings import Export
+from realign.settings import Export, Settings
 from realign.work import Work
 
 Split = Literal["train", "valid", "test"]
@@ -30,16 +31,30 @@ ORDER = (*dict.fromkeys(name for fields in FIELDS.values() for name in fields), 
 FEWEST_TO_FILL_ALL = 10  # with this many groups of passages no split is left empty
 
 
+def inputs(run: Run, settings: Settings) -> str:
+    """What a person rejected, and why."""
+    return json.dumps(sorted(decisions.rejected(run).items()))
+
+
 def write_dataset(work: Work) -> Iterator[Batch]:
     """Commit the rows of all that was kept, then write the files. Raises EmptyInput when nothing was kept."""
     if not work.run.done(work.stage):
         evidence = Evidence.of_run(work.run, work.settings)
-        rows = make_rows(evidence, work.run.noted("data_type", "dpo"))
+        drops = list(rejected_by_hand(evidence, decisions.rejected(work.run)))
+        rows = make_rows(evidence, work.run.noted("data_type", "dpo"), {drop.record for drop in drops})
         if not any(row.part == "rows" for row in rows):
-            raise EmptyInput("No row was kept", "at least one to export", "look at what the filters dropped")
+            fix = "look at what the filters dropped" + (f"; a person rejected {len(drops):,}" if drops else "")
+            raise EmptyInput("No row was kept", "at least one to export", fix)
         work.progress(None, len(rows), "writing files")
-        yield Batch(done=[row.parent for row in rows], records=list(rows))
+        yield Batch([*(row.parent for row in rows), *(drop.record for drop in drops)], list(rows), drops)
     write_splits(work.run)
+
+
+def rejected_by_hand(evidence: Evidence, notes: dict[str, str]) -> Iterator[Dropped]:
+    """A drop for each that the filters kept and a person rejected; notes maps its id to the person's note."""
+    for each in evidence.kept:
+        if each.id in notes:
+            yield Dropped(each.id, each.record.kind, decisions.STAGE, decisions.REJECTED, notes[each.id])
 
 
 def write_splits(run: Run) -> dict[tuple[Part, Split], Path]:
@@ -84,8 +99,11 @@ def as_line(row: Row) -> str:
 # -- rows ---------------------------------------------------------------------------------------------------------
 
 
-def make_rows(evidence: Evidence, data_type: str) -> list[Row]:
-    """A row for everything that no filter dropped, in the order of the records."""
+def make_rows(evidence: Evidence, data_type: str, without: Collection[str] = ()) -> list[Row]:
+    """A row for everything that no filter dropped, in the order of the records, except the ids in `without`.
+
+    These count when passages are split, so that a person's decision moves no other row to another split.
+    """
     kept = evidence.kept
     documents = {document.id: document for document in evidence.documents}
     used = [evidence.passages[passage] for passage in sorted({each.prompt.parent for each in kept})]
@@ -95,7 +113,7 @@ def make_rows(evidence: Evidence, data_type: str) -> list[Row]:
             make_id("row", each.id), each.id, splits[each.prompt.parent], row_data(each, evidence, documents),
             each.part(data_type),
         )
-        for each in kept
+        for each in kept if each.id not in without
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
     decide(run, pair_id, keep=True, note="checked against the book")     by whoever holds run.writing
     latest(run)                                                          -> {record id: Decision}
+    overturned(run)                                                      Measure: the share of rows rejected
 
 keep=True on what selection or a filter dropped re-admits it, and makes exactly that stage stale; keep=False leaves a
 selected record out of the export. Decisions belong to no stage of a workflow, so running one again forgets none.
@@ -14,10 +15,13 @@ import getpass
 import time
 
 from realign.errors import UsageError
+from realign.quality import metrics
+from realign.quality.metrics import Measure
 from realign.records import Decision, Dropped, make_id
 from realign.run import Batch, Run
 
 STAGE = "review"  # what decisions are committed under; no workflow has a stage of this name
+REJECTED = "rejected by a person"
 OVERRIDES = ("select", "filter")
 FINAL = {
     "decontamination": "text shared with an evaluation is never trained on",
@@ -39,6 +43,11 @@ def readmitted(run: Run, stage: str) -> set[str]:
 def identity(run: Run, stage: str) -> str:
     """What the outcome of `stage` depends on besides settings: part of its fingerprint."""
     return ",".join(sorted(readmitted(run, stage)))
+
+
+def rejected(run: Run) -> dict[str, str]:
+    """{id: note} of every record that a person rejected."""
+    return {record: decision.note for record, decision in latest(run).items() if not decision.keep}
 
 
 def decide(run: Run, record: str, keep: bool, note: str = "", by: str = "") -> Decision:
@@ -64,9 +73,12 @@ def decide(run: Run, record: str, keep: bool, note: str = "", by: str = "") -> D
 
 
 def _drop(run: Run, record: str) -> tuple[str, Dropped] | None:
-    """(stage, drop) of a record; None where it was not dropped."""
-    query = "SELECT stage, record, kind, step, reason, detail FROM drops WHERE record = ? ORDER BY seq DESC LIMIT 1"
-    row = run.db.execute(query, (record,)).fetchone()
+    """(stage, drop) of a record; None where it was not dropped, or only because a person rejected it."""
+    query = (
+        "SELECT stage, record, kind, step, reason, detail FROM drops WHERE record = ? AND step != ?"
+        " ORDER BY seq DESC LIMIT 1"
+    )
+    row = run.db.execute(query, (record, STAGE)).fetchone()
     return (row[0], Dropped(*row[1:])) if row else None
 
 
@@ -85,3 +97,30 @@ def _overridden(stage: str, drop: Dropped) -> str:
             f"{what}; only {' and '.join(OVERRIDES)} can be overridden", fix="mend it in its source and run again"
         )
     return stage
+
+
+def overturned(run: Run) -> Measure:
+    """Share of the rows looked at that a person rejected, in 0..1; n counts these, details["of"] all there are.
+
+    Rows are what the filter kept: agreeing with it about what it dropped, or taking that back, overturns no row. The
+    interval holds where the rows looked at are a random sample, as in the mixed order that `realign review` starts in.
+    """
+    query = (
+        "SELECT id FROM records WHERE kind IN ('pair', 'example')"
+        " AND id NOT IN (SELECT record FROM drops WHERE stage = 'filter')"
+    )
+    rows = {row for (row,) in run.db.execute(query)}
+    kept = [d.keep for record, d in latest(run).items() if record in rows and not d.overrides]
+    if not kept:
+        return metrics.not_measured("no person has looked at a row")
+    return metrics.share((not keep for keep in kept), of=len(rows), rejected=kept.count(False))
+
+
+def in_words(measure: Measure) -> str:
+    """The share that a person overturned, in one line. Where all decisions are alike, resampling shows no spread."""
+    if measure.value is None:
+        return f"not measured: {measure.reason}"
+    found, low, high = (100 * (edge or 0.0) for edge in (measure.value, measure.low, measure.high))
+    spread = f"{low:.1f} to {high:.1f}" if low < high else "no interval: all decided alike"
+    of, rejected = measure.details["of"], measure.details["rejected"]
+    return f"a person looked at {measure.n:,} of {of:,}, overturned {rejected:,}: {found:.1f} % ({spread})"

@@ -14,6 +14,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from realign import workflow
+from realign.quality.decisions import in_words
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Verdict
 from realign.quality.ledger import Step, ledger
@@ -44,7 +45,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(measured=measured, plural=plural, shown=shown, plain=plain)
+    found.filters.update(measured=measured, plural=plural, shown=shown, plain=plain, reviewed=in_words)
     return found
 
 

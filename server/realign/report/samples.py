@@ -46,8 +46,12 @@ class Sample:
 
 
 def pick_samples(evidence: Evidence, splits: dict[str, str], count: int) -> list[Sample]:
-    """`count` of what no filter dropped, by a hash of the ids; splits maps an id to the split it was exported to."""
-    kept = sorted(evidence.kept, key=lambda each: make_id("sample", each.id))
+    """`count` of what was exported, by a hash of the ids; splits maps an id to its split.
+
+    While nothing was exported, of what no filter dropped.
+    """
+    exported = [each for each in evidence.kept if each.id in splits or not splits]
+    kept = sorted(exported, key=lambda each: make_id("sample", each.id))
     return [make_sample(evidence, each, splits.get(each.id, "")) for each in kept[:count]]
 
 

@@ -16,7 +16,9 @@ from typing import Any
 from realign import workflow
 from realign.curate.export import SPLITS, plain_name
 from realign.errors import RealignError
+from realign.quality import decisions
 from realign.quality.gates import TIERS, Verdict, worst
+from realign.quality.metrics import Measure
 from realign.report.conditions import NOT_MEASURED, cost_in_words, gather_in_force, in_force_lines, power_in_words
 from realign.run import Run, StageState
 from realign.settings import Settings
@@ -55,7 +57,8 @@ class Summary:
 
     tier: the worst gate of the stages that have ended, or "not measured" before the first has. examples counts
     exported rows. measured names the stages whose gates stand in verdicts. plan, cost and preflight are as the run
-    noted them, in_force as its worker measured it; notes say what could not be found out.
+    noted them, in_force as its worker measured it; reviewed: the share of rows that a person overturned; notes say what
+    could not be found out.
     """
 
     text: str
@@ -79,6 +82,7 @@ class Summary:
     judge: str
     origin: str
     verdicts: tuple[Verdict, ...]
+    reviewed: Measure
     dropped: tuple[Drop, ...]
     changed: tuple[Changed, ...]
     plan: dict[str, Any]
@@ -109,8 +113,8 @@ def summarize(run: Run) -> Summary:
         batch_size=cost.get("batch_size") or plan.get("batch_size"), seconds=round(seconds, 3),
         examples_per_second=round(examples / seconds, 3) if examples and seconds else None,
         author=" and ".join(authors), judge=judge, origin=origin(authors, judge), verdicts=verdicts,
-        dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost, in_force=gather_in_force(run),
-        preflight=run.noted("preflight", []), paths=paths_of(run), notes=notes,
+        reviewed=decisions.overturned(run), dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost,
+        in_force=gather_in_force(run), preflight=run.noted("preflight", []), paths=paths_of(run), notes=notes,
     )  # fmt: skip
 
 
@@ -254,6 +258,7 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
         ("Model", summary.model or "none named"),
         ("Examples", f"{summary.examples:,} ({splits})" if summary.examples else "none"),
         ("Made", summary.origin),
+        ("Reviewed", decisions.in_words(summary.reviewed)),
         ("Machine", summary.machine),
         ("Batch size", str(summary.batch_size or NOT_MEASURED)),
         ("Time", f"{duration(summary.seconds)}{rate}"),
