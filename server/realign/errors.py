@@ -10,7 +10,9 @@
     |- ModelError               a model or endpoint that can't be used   (exit 1)
     |- EmptyInput               a metric or stage was given nothing to work on
     |- StageFailed              a stage's worker ended without finishing (exit 1)
-    |  `- PeersLost           another machine of a launch is gone
+    |  |- PeersLost           another machine of a launch is gone
+    |  |- Diverged            a training's loss or gradient is no number any more
+    |  `- OutOfMemory         a single row of a training does not fit into memory
     |- Blocked                  a gate says REJECT                       (exit 3)
     |- Busy                     another process is writing this run      (exit 1)
     |- StorageError             a disk, folder or run.db that fails      (exit 1)
@@ -73,6 +75,14 @@ class StageFailed(RealignError):
 
 class PeersLost(StageFailed):
     """Another machine of a launch died, froze or can't be reached. The others go on with its share."""
+
+
+class Diverged(StageFailed):
+    """A training's loss or gradient became NaN or infinite. The checkpoint before it is kept."""
+
+
+class OutOfMemory(StageFailed):
+    """A training's batch was halved down to one row, and that does not fit into memory."""
 
 
 class Blocked(RealignError):

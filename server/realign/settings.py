@@ -142,6 +142,23 @@ class Hardware(Section):
     fast_synch: bool = Field(True, description="false turns MLX_METAL_FAST_SYNCH off, where it hangs the GPU")
 
 
+class Training(Section):
+    """The training loop that every stage of ALIGN shares. Lengths and budgets in tokens, checkpoints in steps."""
+
+    schedule: str = Field("400:1e-5", description="steps:rate segments, for example 400:2e-5,400:1e-5,200:2e-6")
+    warmup: float = Field(0.1, ge=0.0, le=1.0, description="share of the steps over which the rate rises from 0")
+    rows: int = Field(8, ge=1, description="most rows of a batch")
+    tokens: int = Field(4096, ge=1, description="most padded tokens of a batch; a longer row gets one of its own")
+    accumulate: int = Field(1, ge=1, description="batches of a step")
+    longest: int = Field(2048, ge=8, description="rows of more tokens are left out, or cut where they are plain text")
+    clip: float = Field(1.0, gt=0.0, description="the gradient's largest Euclidean norm")
+    weight_decay: float = Field(0.01, ge=0.0)
+    evaluate_every: int = Field(100, ge=1)
+    save_every: int = Field(100, ge=1)
+    memory_gb: float | None = Field(None, gt=0.0, description="None is what the machine recommends")
+    seed: int = 0
+
+
 class Settings(Section):
     """All sections of a run."""
 

@@ -1,0 +1,358 @@
+"""The one training loop: gradients of a few batches, added up, clipped, and one AdamW update; then the next step.
+
+    trained = train(model, objective, feed, settings, checkpoints=..., evaluate=..., progress=..., stopping=...)
+
+A stage brings an objective (model and arrays to the sum of its losses, their number, and sums to report) and a feed
+(which rows a step takes, and how they become arrays). Sums are divided once a step, so a step means the same however it
+is cut into batches, into halves when memory runs out, or over the ranks of a launch. The step is compiled once a shape.
+Killed and started again, it goes on from its last checkpoint to the same weights, bit for bit on a CPU.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import mlx.core as mx
+import numpy as np
+from mlx import nn, optimizers
+from mlx.nn.utils import average_gradients
+from mlx.utils import tree_flatten, tree_map, tree_unflatten
+
+from realign.align.batches import Batches, Rows
+from realign.align.checkpoints import Checkpoints
+from realign.align.schedule import parse_schedule, rate_at
+from realign.errors import Diverged, Interrupted, OutOfMemory, PeersLost
+from realign.settings import Training
+
+# (model, *arrays) -> (sum of losses, how many losses, sums to report beside them)
+Objective = Callable[..., tuple[mx.array, mx.array, dict[str, mx.array]]]
+MEMORY = re.compile(r"alloc|out of memory|insufficient memory", re.IGNORECASE)
+LOST = re.compile(r"\[(ring|mpi|jaccl)\]|connection|socket", re.IGNORECASE)
+RECENT = 50  # steps that the rate and the time left are taken from
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a loop trains on. batches: a step, from 0, to the rows of each of its batches; the same whenever it is
+    asked. collate: rows to the objective's arrays. tokens: how many real tokens rows have."""
+
+    batches: Callable[[int], Sequence[Rows]]
+    collate: Callable[[Rows], tuple[mx.array, ...]]
+    tokens: Callable[[Rows], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A finished step, counted from 1. loss in nats an item; norm of the gradient before clipping; rate is the learning
+    rate; memory_gb the most that was held. held_out: what `evaluate` gave after this step, else empty."""
+
+    step: int
+    steps: int
+    loss: float
+    rate: float
+    norm: float
+    tokens_per_second: float
+    seconds_left: float
+    memory_gb: float
+    metrics: dict[str, float]
+    held_out: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training: its reports (from the resumed step on), the best held-out loss's step, the steps it resumed
+    after, and whether a batch was halved for lack of memory."""
+
+    reports: tuple[Report, ...]
+    best_step: int | None
+    resumed_at: int
+    halved: bool
+
+
+def feed_of(batches: Batches, sizes: Sequence[Sequence[int]], collate: Any, accumulate: int = 1) -> Feed:
+    """Rows that are all there from the start, `accumulate` batches a step, epoch after epoch."""
+    return Feed(
+        lambda step: [batches.at(step * accumulate + n) for n in range(accumulate)],
+        collate,
+        lambda rows: sum(sum(sizes[row]) for row in rows),
+    )
+
+
+def train(
+    model: nn.Module,
+    objective: Objective,
+    feed: Feed,
+    settings: Training,
+    *,
+    checkpoints: Checkpoints | None = None,
+    evaluate: Callable[[], dict[str, float]] | None = None,
+    progress: Callable[[Report], None] = lambda report: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train the model's trainable parameters in place, over all steps of the schedule.
+
+    evaluate: measures on held-out rows; its "loss" decides which checkpoint is the best. Raises Interrupted when
+    stopping() says so (or progress raises it), after a checkpoint; Diverged at a loss or gradient that is no number;
+    OutOfMemory when one row alone does not fit; StorageError when a checkpoint can't be written; PeersLost.
+    """
+    loop = _Loop(model, objective, feed, settings)
+    begun = loop.resume(checkpoints)
+    reports: list[Report] = []
+    model.train()
+    try:
+        for step in range(begun, loop.schedule.steps):
+            if stopping():
+                raise Interrupted("The training was stopped", fix="the same command goes on where it stopped")
+            report = loop.step(step, evaluate)
+            reports.append(report)
+            loop.save_if_due(checkpoints, report)
+            progress(report)
+    except (Interrupted, PeersLost):
+        loop.save(checkpoints)
+        raise
+    finally:
+        if checkpoints is not None:
+            checkpoints.flush()
+        model.eval()
+    best = checkpoints.best_step() if checkpoints is not None else None
+    return Trained(tuple(reports), best, begun, loop.halved)
+
+
+@dataclass(slots=True)
+class _Loop:
+    """The state of a training between two steps."""
+
+    model: nn.Module
+    objective: Objective
+    feed: Feed
+    settings: Training
+    done: int = 0
+    saved: int = 0
+    largest: float = math.inf  # a batch of more real tokens than this has run out of memory
+    per_token: float = 0.0  # bytes above the weights; the most that any batch took
+    halved: bool = False
+    times: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RECENT))
+    optimizer: Any = None
+    schedule: Any = None
+    world: Any = None
+    memory: float = 0.0
+    gradients: Callable[..., Any] = tuple
+    update: Callable[..., Any] = tuple
+
+    def __post_init__(self) -> None:
+        self.schedule = parse_schedule(self.settings.schedule, self.settings.warmup)
+        self.world = mx.distributed.init()
+        self.memory = self.settings.memory_gb * 1e9 if self.settings.memory_gb else recommended_memory()
+        self.optimizer = optimizers.AdamW(0.0, weight_decay=self.settings.weight_decay, bias_correction=True)
+        self.optimizer.init(self.model.trainable_parameters())
+        mx.random.seed(self.settings.seed)
+
+    # -- a step -----------------------------------------------------------------------------------------------------
+
+    def step(self, step: int, evaluate: Callable[[], dict[str, float]] | None) -> Report:
+        """One update. Raises Diverged before anything is measured with, or saved of, the broken weights."""
+        begun = time.perf_counter()
+        gradient, sums, tokens, peak = self.accumulate(step)
+        rate = rate_at(self.schedule, step)
+        self.optimizer.learning_rate = rate
+        norm = self.update(gradient, sums["weight"])
+        mx.eval(self.model.state, self.optimizer.state, norm)
+        weight = _number(sums.pop("weight"))
+        means = {name: _number(value) / weight for name, value in sums.items()}
+        self.check(step, means["loss"], _number(norm))
+        self.done = step + 1
+        self.times.append((time.perf_counter() - begun, tokens))
+        seconds, counted = (sum(column) for column in zip(*self.times, strict=True))
+        return Report(
+            step=self.done,
+            steps=self.schedule.steps,
+            loss=means.pop("loss"),
+            rate=rate,
+            norm=_number(norm),
+            tokens_per_second=counted / seconds,
+            seconds_left=seconds / len(self.times) * (self.schedule.steps - self.done),
+            memory_gb=peak / 1e9,
+            metrics=means,
+            held_out=self.held_out(evaluate),
+        )
+
+    def accumulate(self, step: int) -> tuple[Any, dict[str, mx.array], int, int]:
+        """(summed gradient, sums, real tokens, peak memory in bytes) of a step's batches, over all ranks."""
+        total: Any = None
+        tokens = peak = 0
+        rank, ranks = self.world.rank(), self.world.size()
+        for rows in self.feed.batches(step):
+            found = self.collect(rows[rank::ranks] or rows[:1])
+            if rank >= len(rows):  # fewer rows than ranks: this rank adds nothing
+                found = tree_map(mx.zeros_like, found)
+            total = found if total is None else _added(total, found)
+            tokens += self.feed.tokens(rows)
+            peak = max(peak, mx.get_peak_memory())
+        gradient, sums = self.over_ranks(total) if ranks > 1 else total
+        return gradient, sums, tokens, peak
+
+    def collect(self, rows: Rows) -> Any:
+        """(gradient, sums) of some rows: in one pass, or in halves where one does not fit into memory."""
+        tokens = self.feed.tokens(rows)
+        held = mx.get_active_memory()
+        if len(rows) > 1 and (tokens > self.largest or held + self.per_token * tokens > self.memory):
+            half = len(rows) // 2
+            self.halved = True
+            return _added(self.collect(rows[:half]), self.collect(rows[half:]))
+        before = random_key()
+        mx.reset_peak_memory()
+        try:
+            found = self.gradients(*self.feed.collate(rows))
+            mx.eval(found)
+        except (RuntimeError, MemoryError) as error:
+            if not MEMORY.search(str(error)) and not isinstance(error, MemoryError):
+                raise
+            if len(rows) == 1:
+                raise OutOfMemory(
+                    f"One row of {tokens} tokens does not fit into memory ({str(error)[:200]})",
+                    "room for the gradients of a single row",
+                    "a smaller `longest`, gradient checkpointing, fewer layers, LoRA for full, or a smaller model",
+                ) from error
+            self.largest, self.halved = tokens - 1, True
+            restore_random(before)
+            mx.clear_cache()
+            return self.collect(rows)
+        self.per_token = max(self.per_token, (mx.get_peak_memory() - held) / tokens)
+        return found
+
+    def over_ranks(self, found: Any) -> Any:
+        """The sums over all ranks, up to a factor that they share."""
+        try:
+            summed = average_gradients(found)
+            mx.eval(summed)
+        except RuntimeError as error:
+            if not LOST.search(str(error)):
+                raise
+            raise PeersLost(
+                f"Another machine of this training is gone after step {self.done} ({str(error)[:200]})",
+                "all ranks until the end",
+                "see to that machine, then the same command: it goes on from the checkpoint",
+            ) from error
+        return summed
+
+    def check(self, step: int, loss: float, norm: float) -> None:
+        """Raises Diverged unless both are numbers."""
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            kept = f"the checkpoint of step {self.saved} is kept" if self.saved else "no checkpoint had been written"
+            raise Diverged(
+                f"Step {step + 1} gave a loss of {loss} and a gradient of norm {norm}; {kept}",
+                "finite numbers",
+                "a lower learning rate, a longer warm-up, or a smaller `clip`",
+            )
+
+    def held_out(self, evaluate: Callable[[], dict[str, float]] | None) -> dict[str, float]:
+        """What is measured after this step, if anything is."""
+        if evaluate is None or (self.done % self.settings.evaluate_every and self.done < self.schedule.steps):
+            return {}
+        self.model.eval()
+        measured = evaluate()
+        self.model.train()
+        return measured
+
+    # -- checkpoints ------------------------------------------------------------------------------------------------
+
+    def save_if_due(self, checkpoints: Checkpoints | None, report: Report) -> None:
+        """Save after measured steps, every `save_every` steps, and at the end."""
+        if report.held_out or report.step % self.settings.save_every == 0 or report.step == report.steps:
+            self.save(checkpoints, report.held_out.get("loss"))
+
+    def save(self, checkpoints: Checkpoints | None, score: float | None = None) -> None:
+        """Begin to write everything that the rest of the training depends on. Only rank 0 writes."""
+        if checkpoints is None or self.world.rank() > 0 or (self.saved == self.done and score is None):
+            return
+        checkpoints.save(self.done, self.arrays(), {"largest": self.largest, "per_token": self.per_token}, score)
+        self.saved = self.done
+
+    def arrays(self) -> dict[str, mx.array]:
+        """Weights, optimizer and random state by name. The data's cursor is the step itself."""
+        weights = tree_flatten(self.model.trainable_parameters(), prefix=".weights")
+        return dict([*weights, *tree_flatten(self.optimizer.state, prefix=".optimizer"), ("random", random_key())])
+
+    def resume(self, checkpoints: Checkpoints | None) -> int:
+        """Take up the latest checkpoint, if there is one, then compile. Returns the step to begin with."""
+        saved = checkpoints.latest() if checkpoints is not None else None
+        if saved is not None:
+            tree: Any = tree_unflatten(list(saved.arrays.items()))
+            self.model.update(tree["weights"])
+            self.optimizer.state = tree["optimizer"]
+            restore_random(saved.arrays["random"])
+            self.largest, self.per_token = saved.facts["largest"], saved.facts["per_token"]
+            self.done = self.saved = saved.step
+        self.gradients = _compiled_gradients(self.model, self.objective)
+        self.update = _compiled_update(self.model, self.optimizer, self.settings.clip)
+        return self.done
+
+
+def _number(array: mx.array) -> float:
+    value: Any = array.item()
+    return float(value)
+
+
+def _added(one: Any, other: Any) -> Any:
+    """The sum of two (gradient, sums)."""
+    added = tree_map(mx.add, one, other)
+    mx.eval(added)
+    return added
+
+
+def _compiled_gradients(model: nn.Module, objective: Objective) -> Callable[..., Any]:
+    """Arrays to (gradient of the summed loss, sums): one graph a shape. Leaves the parameters as they are."""
+
+    def loss(*arrays: mx.array) -> tuple[mx.array, dict[str, mx.array]]:
+        total, weight, sums = objective(model, *arrays)
+        return total, {"loss": total, "weight": weight, **sums}
+
+    differentiated = nn.value_and_grad(model, loss)
+    state = [model.state, mx.random.state]
+
+    @functools.partial(mx.compile, inputs=state, outputs=state)
+    def gradients(*arrays: mx.array) -> Any:
+        (_, sums), gradient = differentiated(*arrays)
+        return gradient, sums
+
+    return gradients
+
+
+def _compiled_update(model: nn.Module, optimizer: Any, clip: float) -> Callable[..., mx.array]:
+    """Summed gradient and weight to an update in place; returns the mean gradient's norm before clipping."""
+    state = [model.state, optimizer.state]
+
+    @functools.partial(mx.compile, inputs=state, outputs=state)
+    def update(gradient: Any, weight: mx.array) -> mx.array:
+        mean = tree_map(lambda part: part / weight, gradient)
+        clipped, norm = optimizers.clip_grad_norm(mean, clip)
+        optimizer.update(model, clipped)
+        return cast(mx.array, norm)
+
+    return update
+
+
+def random_key() -> mx.array:
+    """A copy of MLX's global random state."""
+    state: Any = mx.random.state
+    return mx.array(state[0].tolist(), dtype=mx.uint32)
+
+
+def restore_random(key: mx.array) -> None:
+    """Set MLX's global random state; it can't be assigned, but a seed of its two halves gives the same."""
+    high, low = np.array(key).tolist()
+    mx.random.seed((high << 32) | low)
+
+
+def recommended_memory() -> float:
+    """Bytes that training should stay under: what Metal recommends, or four fifths of this machine's memory."""
+    recommended = mx.device_info().get("max_recommended_working_set_size")
+    return float(recommended or 0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
