@@ -102,7 +102,9 @@ class Prompt:
     """A question or instruction about one passage.
 
     template names how it was made and its version; start and end are the span of the sentences that answer it.
-    focus is what it asks about. answers holds completions a source brought along (existing pairs to re-gate).
+    focus is what it asks about. What follows is of existing rows only: the answers that came along (ranked: chosen,
+    then rejected); the chat messages before the answer, where `text`, a user's last, is not all of them; the tools that
+    a model may call there; and the line of the file.
     """
 
     kind: ClassVar[str] = "prompt"
@@ -115,6 +117,21 @@ class Prompt:
     end: int
     author: str
     answers: tuple[str, ...] = ()
+    ranked: bool = False
+    turns: tuple[dict[str, Any], ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
+    line: int = 0
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The prompt as chat messages: system and earlier turns where it has them."""
+        return [dict(turn) for turn in self.turns] or [{"role": "user", "content": self.text}]
+
+    @property
+    def asked(self) -> str:
+        """All that was said before the answer, as text: `text` alone, or every turn with its role before it."""
+        said = (f"{turn['role']}: {turn['content']}" for turn in self.turns if turn.get("content"))
+        return "\n\n".join(said) or self.text
 
 
 @dataclass(frozen=True, slots=True)

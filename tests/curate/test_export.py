@@ -48,6 +48,32 @@ def test_a_row_holds_what_trainers_read_and_where_it_comes_from(tmp_path):
     )  # fmt: skip
 
 
+SYSTEM, EARLIER = {"role": "system", "content": "You know harbors."}, {"role": "user", "content": "Which harbor?"}
+
+
+def with_earlier_turns(batches) -> None:
+    """Give the last prompt a system message and an earlier exchange."""
+    records = batches["source"].records
+    place = max(n for n, record in enumerate(records) if record.kind == "prompt")
+    last = {"role": "user", "content": records[place].text}
+    turns = (SYSTEM, EARLIER, {"role": "assistant", "content": "The old one."}, last)
+    records[place] = dataclasses.replace(records[place], turns=turns)
+
+
+def test_where_a_prompt_has_earlier_turns_all_rows_are_messages_and_the_gates_hold(tmp_path):
+    run = build_run(tmp_path, pairs=40, change=with_earlier_turns)
+    written = [row for split in SPLITS for row in lines(run, split)]
+    (row,) = [row for row in written if len(row["prompt"]) > 1]
+    assert row["prompt"][:2] == [SYSTEM, EARLIER]
+    assert [turn["role"] for turn in row["chosen"] + row["rejected"]] == ["assistant", "assistant"]
+    assert all([turn["role"] for turn in row["prompt"]][-1] == "user" for row in written)
+    assert workflow.next_stage(run) == "" and run.stage("export").status in ("passed", "warned")
+    with run.transaction():
+        run.db.execute("UPDATE records SET body = replace(body, 'The old one.', 'Another.') WHERE kind = 'prompt'")
+    verdicts = workflow.judge_stage(run, workflow.stages_of(run)[-1], workflow.settings_of(run))
+    assert next(verdict for verdict in verdicts if verdict.gate == "provenance").tier == "REJECT"
+
+
 def test_the_split_is_80_10_10_and_no_passage_is_in_two_files(tmp_path):
     run = build_run(tmp_path, pairs=200)
     places = {split: {row["provenance"]["passage"] for row in lines(run, split)} for split in SPLITS}

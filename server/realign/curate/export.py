@@ -27,7 +27,7 @@ from realign.work import Work
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 FOLDERS: dict[Part, str] = {"rows": ".", "preferences": "preferences"}
-ORDER = (*dict.fromkeys(name for fields in FIELDS.values() for name in fields), "id", "scores", "provenance")
+ORDER = (*dict.fromkeys(name for fields in FIELDS.values() for name in fields), "tools", "id", "scores", "provenance")
 FEWEST_TO_FILL_ALL = 10  # with this many groups of passages no split is left empty
 
 
@@ -120,6 +120,8 @@ def make_rows(evidence: Evidence, data_type: str, without: Collection[str] = ())
 def row_data(each: Selected, evidence: Evidence, documents: dict[str, Document]) -> dict[str, Any]:
     """What stands in the file: the fields of its form, and where they come from."""
     values = dict(zip(FIELDS[each.form], _fields(each, evidence), strict=True))
+    if each.form == "chat" and each.prompt.tools:
+        values["tools"] = list(each.prompt.tools)
     scores = pair_scores(each.record, evidence) if isinstance(each.record, Pair) else dict(each.record.scores)
     return {
         **values, "id": make_id("row", each.id), "scores": scores, "provenance": provenance(each, evidence, documents),
@@ -127,13 +129,15 @@ def row_data(each: Selected, evidence: Evidence, documents: dict[str, Document])
 
 
 def _fields(each: Selected, evidence: Evidence) -> tuple[Any, ...]:
+    """Texts, or chat messages in the forms that TRL reads, where some prompt has earlier turns."""
+    asked = each.prompt.messages if evidence.conversational else each.prompt.text
+    said = [[{"role": "assistant", "content": text}] for text in each.answers]
     if each.form == "pair":
-        return (each.prompt.text, *each.answers)
+        return (asked, *said) if evidence.conversational else (asked, *each.answers)
     if isinstance(each.record, Example) and each.record.task:
         task = evidence.tasks[each.record.task]
-        return each.prompt.text, task.answer, {"name": task.verifier, **task.spec}
-    turns = (("user", each.prompt.text), ("assistant", each.taught))
-    return ([{"role": role, "content": text} for role, text in turns],)
+        return asked, task.answer, {"name": task.verifier, **task.spec}
+    return ([*each.prompt.messages, *said[0]],)
 
 
 def pair_scores(pair: Pair, evidence: Evidence) -> dict[str, Any]:

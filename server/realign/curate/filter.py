@@ -57,7 +57,7 @@ def _contaminated(selected: Sequence[Selected], settings: Filter) -> Found:
 def _lengths(selected: Sequence[Selected], settings: Filter) -> Found:
     """Prompts of every form; answers where they are prose: a task's answer may be one number."""
     for place, each in enumerate(selected):
-        prompt, *answers = (len(text.split()) for text in (each.prompt.text, *each.answers))
+        prompt, *answers = (len(text.split()) for text in (each.prompt.asked, *each.answers))
         if max(answers) > settings.longest_answer or prompt > settings.longest_prompt:
             yield place, ("length", "too long", f"{prompt} and {max(answers)} words")
         elif each.form != "task" and min(answers) < settings.shortest_answer:
@@ -75,7 +75,7 @@ def _unsafe(selected: Sequence[Selected], settings: Filter) -> Found:
 
 def _exact(selected: Sequence[Selected], settings: Filter) -> Found:
     """The same form, prompt and taught answer: an example and the pair of the same answer are no duplicates."""
-    for place, first in enumerate(exact_duplicates(f"{e.form}\n{e.prompt.text}\n{e.taught}" for e in selected)):
+    for place, first in enumerate(exact_duplicates(f"{e.form}\n{e.prompt.asked}\n{e.taught}" for e in selected)):
         if first != place:
             yield place, ("exact duplicate", "same prompt and answer", f"of {selected[first].id}")
 
@@ -83,7 +83,7 @@ def _exact(selected: Sequence[Selected], settings: Filter) -> Found:
 def _near(selected: Sequence[Selected], settings: Filter) -> Found:
     for form in FIELDS:
         places = [place for place, each in enumerate(selected) if each.form == form]
-        texts = [f"{selected[place].prompt.text}\n{selected[place].taught}" for place in places]
+        texts = [f"{selected[place].prompt.asked}\n{selected[place].taught}" for place in places]
         for twin in near_duplicates(texts, settings.duplicate_jaccard):
             of = f"{twin.similarity:.2f} of {selected[places[twin.kept]].id}"
             yield places[twin.index], ("near duplicate", "nearly the same prompt and answer", of)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from realign.quality.selected import Selected, select, text_of_row
+from realign.quality.selected import Selected, as_text, select, text_of_row
 from realign.records import (
     Claim,
     Completion,
@@ -185,6 +185,11 @@ class Evidence:
         return [each for each in self.selected if each.id not in dropped]
 
     @cached_property
+    def conversational(self) -> bool:
+        """Whether some kept prompt has earlier turns: then all rows hold messages, since a column has one type."""
+        return any(each.prompt.turns for each in self.kept)
+
+    @cached_property
     def drops(self) -> list[tuple[str, Dropped]]:
         """(stage, drop) of the whole run."""
         return list(self.run.drops()) if self.run else []
@@ -209,7 +214,7 @@ class Evidence:
         """Selected pairs with their judgments, before filtering."""
         return [
             ScoredRow(
-                self.prompts[pair.parent].text,
+                self.prompts[pair.parent].asked,
                 self.completions[pair.chosen].text,
                 self.completions[pair.rejected].text,
                 judges_of(pair, self.comparisons.get(frozenset((pair.chosen, pair.rejected)), ())),
@@ -244,4 +249,5 @@ def _scored(row: dict[str, Any]) -> ScoredRow:
     judges = (row.get("scores") or {}).get("judges") or {}
     orders = {name: [both.get(order) or () for order in ("straight", "swapped")] for name, both in judges.items()}
     whole = {name: (tuple(a), tuple(b)) for name, (a, b) in orders.items() if len(a) == len(b) == 2}
-    return ScoredRow(row["prompt"], row["chosen"], row["rejected"], whole)
+    prompt, chosen, rejected = (as_text(row[name]) for name in ("prompt", "chosen", "rejected"))
+    return ScoredRow(prompt, chosen, rejected, whole)

@@ -46,7 +46,7 @@ class Selected:
     @property
     def text(self) -> str:
         """Everything of it that must not come from an evaluation."""
-        return "\n".join((self.prompt.text, *self.answers))
+        return "\n".join((self.prompt.asked, *self.answers))
 
     def part(self, data_type: str) -> Part:
         """Which files its row belongs to: pairs beside rows of another form have their own."""
@@ -75,8 +75,12 @@ def select(
 
 def text_of_row(row: Mapping[str, Any]) -> str:
     """Prompt and answers of a dataset row of any form, a line each."""
-    parts: list[Any] = [row.get(name) for name in ("prompt", "completion", "chosen", "rejected", "answer", "text")]
-    messages = row.get("messages")
-    if isinstance(messages, list):
-        parts += [message.get("content") for message in messages if isinstance(message, dict)]
-    return "\n".join(part for part in parts if isinstance(part, str))
+    names = ("prompt", "completion", "chosen", "rejected", "answer", "text", "messages")
+    return "\n".join(text for text in (as_text(row.get(name)) for name in names) if text)
+
+
+def as_text(value: Any) -> str:
+    """A field of a row as text: itself, or what each of its chat messages says, a line each; "" for anything else."""
+    if isinstance(value, list):
+        value = "\n".join(as_text(turn.get("content")) for turn in value if isinstance(turn, dict))
+    return value if isinstance(value, str) else ""

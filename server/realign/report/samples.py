@@ -59,7 +59,7 @@ def make_sample(evidence: Evidence, each: Selected, split: str) -> Sample:
     """What a reader needs to check one of them against its source."""
     passage = evidence.passages[each.prompt.parent]
     document = next(document for document in evidence.documents if document.id == passage.parent)
-    context, _, question = each.prompt.text.strip().rpartition("\n\n")
+    context, _, question = each.prompt.asked.strip().rpartition("\n\n")
     start, end = each.prompt.start, each.prompt.end
     remarks = tuple(remark for remark in (split, *remarks_on(each, evidence)) if remark)
     return Sample(

@@ -121,7 +121,7 @@ def write_completions(
 
 
 def _answer_prompt(prompt: Prompt, passage: Passage) -> str:
-    return load_template("answer").fill(passage=fence(passage.shown), question=fence(prompt.text, "QUESTION"))
+    return load_template("answer").fill(passage=fence(passage.shown), question=fence(prompt.asked, "QUESTION"))
 
 
 def _flaw(text: str, finish: str, seen: set[str]) -> str:

@@ -37,7 +37,7 @@ def _shared(case: Case, swapped: bool) -> str:
     shown = (case.second, case.first) if swapped else (case.first, case.second)
     return load_template("judge_shared").fill(
         passage=fence(case.passage.shown, "SOURCE"),
-        question=fence(case.prompt.text, "QUESTION"),
+        question=fence(case.prompt.asked, "QUESTION"),
         first=fence(shown[0].text, "ANSWER 1"),
         second=fence(shown[1].text, "ANSWER 2"),
     )

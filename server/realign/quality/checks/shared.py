@@ -157,13 +157,15 @@ def _has_texts_of(row: dict[str, Any], source: dict[str, Any], evidence: Evidenc
         return False
     if "task_id" in source:
         task = evidence.tasks.get(str(source["task_id"]))
-        return task is not None and (row["prompt"], row["answer"]) == (prompt.text, task.answer)
+        return task is not None and row["answer"] == task.answer and row["prompt"] in (prompt.text, prompt.messages)
     named = ("chosen_id", "rejected_id") if "chosen" in row else ("completion_id",)
     answers = [evidence.completions.get(str(source.get(name))) for name in named]
     texts = [answer and answer.text for answer in answers]
+    said = [{"role": "assistant", "content": text} for text in texts]
     if "chosen" in row:
-        return prompt.text == row["prompt"] and texts == [row["chosen"], row["rejected"]]
-    return [turn["content"] for turn in row["messages"]][-2:] == [prompt.text, *texts]
+        found = [row["prompt"], row["chosen"], row["rejected"]]
+        return found in ([prompt.text, *texts], [prompt.messages, *([turn] for turn in said)])
+    return bool(row["messages"][-1 - len(prompt.messages) :] == [*prompt.messages, *said])
 
 
 def _reconciled(evidence: Evidence) -> Measure:
