@@ -159,6 +159,17 @@ class Training(Section):
     seed: int = 0
 
 
+class Adapter(Section):
+    """Which weights are trained, in mlx-lm's own words; scale is what others write as alpha / rank."""
+
+    kind: Literal["lora", "dora", "full"] = "lora"
+    layers: int = Field(16, ge=0, description="the last blocks that get an adapter; 0 for all. full trains everything")
+    rank: int = Field(8, ge=1, le=1024)
+    scale: float = Field(20.0, gt=0.0)
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    checkpointing: bool = Field(False, description="compute each block twice and keep less of it in memory")
+
+
 class Settings(Section):
     """All sections of a run."""
 

@@ -1,0 +1,167 @@
+"""Rows of text become tokens with a mask that says which of them are learned.
+
+    examples, faults = encode_rows(loaded, rows, learn="assistant", longest=2048)
+
+Rows as mlx-lm has them: {"messages": [...], "tools": [...]}, {"prompt", "completion"} or {"text"}; and preference rows
+{"prompt", "chosen"}, of which the chosen answer is learned. What can't be used is named with its line and field, and
+the rest goes on. A row that is too long is left out: cut, it would teach an answer without its end or its question.
+Plain text is cut into pieces instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from realign.engine.mlx import Loaded, encode
+
+Learn = Literal["assistant", "last", "all"]
+ROLES = ("system", "user", "assistant", "tool", "developer")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row as tokens. mask: 1 for a token that is learned, as many as tokens. line counts the rows from 1."""
+
+    tokens: tuple[int, ...]
+    mask: tuple[int, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A row that can't be used: its line, the field that is to blame, and why."""
+
+    line: int
+    field: str
+    reason: str
+
+
+class Unusable(Exception):
+    """field, reason."""
+
+
+def encode_rows(
+    loaded: Loaded, rows: Sequence[Mapping[str, Any]], learn: Learn = "assistant", longest: int = 2048
+) -> tuple[list[Example], list[Fault]]:
+    """Every usable row as tokens, and a fault for each of the others. longest: tokens.
+
+    learn: "assistant" for each of the assistant's turns, "last" for its last alone, "all" for every token.
+    """
+    examples: list[Example] = []
+    faults: list[Fault] = []
+    for line, row in enumerate(rows, 1):
+        try:
+            examples.extend(_examples(loaded, row, learn, min(longest, loaded.context), line))
+        except Unusable as error:
+            faults.append(Fault(line, *error.args))
+    return examples, faults
+
+
+def _examples(loaded: Loaded, row: Mapping[str, Any], learn: Learn, longest: int, line: int) -> Iterator[Example]:
+    if not isinstance(row, Mapping):
+        raise Unusable("row", f"is no object but {type(row).__name__}")
+    if "text" in row and "messages" not in row and "prompt" not in row:
+        tokens = _text_tokens(loaded, _string(row, "text"))
+        pieces = [tokens[n : n + longest] for n in range(0, len(tokens), longest)]
+        yield from (Example(tuple(piece), (0, *[1] * (len(piece) - 1)), line) for piece in pieces if len(piece) > 1)
+        return
+    messages = chat_of(row)
+    tokens, mask = _chat_tokens(loaded, messages, row.get("tools"), learn)
+    if len(tokens) > longest:
+        raise Unusable("messages" if "messages" in row else "prompt", f"is {len(tokens)} tokens long, {longest} fit")
+    if not any(mask):
+        raise Unusable("messages", "has no turn of the assistant, nothing to learn")
+    yield Example(tuple(tokens), tuple(mask), line)
+
+
+def chat_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The turns of a chat, completion or preference row. Raises Unusable."""
+    if "messages" in row:
+        return _turns(row["messages"], "messages")
+    if "prompt" not in row:
+        raise Unusable("row", f"has {', '.join(sorted(map(str, row))) or 'nothing'}, not messages, prompt or text")
+    field = "completion" if "completion" in row else "chosen"
+    prompt, answer = row["prompt"], row.get(field)
+    asked = (
+        _turns(prompt, "prompt") if isinstance(prompt, list) else [{"role": "user", "content": _string(row, "prompt")}]
+    )
+    if isinstance(answer, list):
+        return [*asked, *_turns(answer, field)]
+    return [*asked, {"role": "assistant", "content": _string(row, field)}]
+
+
+def _turns(value: Any, field: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value:
+        raise Unusable(field, "is no list of turns")
+    for place, turn in enumerate(value):
+        if not isinstance(turn, Mapping) or turn.get("role") not in ROLES:
+            raise Unusable(f"{field}[{place}].role", f"is none of {', '.join(ROLES)}")
+        if not isinstance(turn.get("content"), str) and not turn.get("tool_calls"):
+            raise Unusable(f"{field}[{place}].content", "is no text")
+    return [dict(turn) for turn in value]
+
+
+def _string(row: Mapping[str, Any], field: str) -> str:
+    value = row.get(field)
+    if not isinstance(value, str) or not value.strip():
+        raise Unusable(field, "is missing" if value is None else "is empty" if value == "" else "is no text")
+    return value
+
+
+def _text_tokens(loaded: Loaded, text: str) -> list[int]:
+    tokens = list(loaded.tokenizer.encode(text))
+    end = loaded.tokenizer.eos_token_id
+    return tokens if tokens and tokens[-1] == end else [*tokens, end]
+
+
+def _chat_tokens(
+    loaded: Loaded, messages: list[dict[str, Any]], tools: Any, learn: Learn
+) -> tuple[list[int], list[int]]:
+    """(tokens, mask) of a conversation. A turn's tokens are those that rendering it adds to what came before it.
+
+    Some templates rewrite earlier turns when later ones follow (they drop old thinking). A turn whose rendering is not
+    what the whole begins with is not learned.
+    """
+    whole = render_chat(loaded, messages, tools)
+    if learn == "all":
+        return whole, [0, *[1] * (len(whole) - 1)]
+    turns = [place for place, turn in enumerate(messages) if turn["role"] == "assistant"]
+    mask = [0] * len(whole)
+    for place in turns[-1:] if learn == "last" else turns:
+        before = render_chat(loaded, messages[:place], tools, prompting=True)
+        after = whole if place == len(messages) - 1 else render_chat(loaded, messages[: place + 1], tools)
+        if after == whole[: len(after)] and before == whole[: len(before)]:
+            mask[len(before) : len(after)] = [1] * (len(after) - len(before))
+    return whole, mask
+
+
+def render_chat(
+    loaded: Loaded, messages: list[dict[str, Any]], tools: Any = None, prompting: bool = False
+) -> list[int]:
+    """A conversation as tokens. prompting: up to where the assistant begins to speak.
+
+    Control tokens in what was asked are broken up, as engine/mlx.py does, so that only the template opens a turn.
+    Without a chat template: the contents, one a line, and the end token after an answer. Raises Unusable where the
+    template refuses the conversation.
+    """
+    tokenizer = loaded.tokenizer
+    if not tokenizer.has_chat_template:
+        text = "\n".join(str(turn["content"]) for turn in messages) + "\n" * prompting
+        end = [] if prompting or not messages or messages[-1]["role"] != "assistant" else [tokenizer.eos_token_id]
+        return [*encode(loaded, text), *end]
+    if not messages:
+        return []
+    safe = [turn if turn["role"] == "assistant" else _defused(loaded, turn) for turn in messages]
+    named = {"tools": tools, "add_generation_prompt": prompting, "enable_thinking": False, "return_dict": False}
+    try:
+        return list(tokenizer.apply_chat_template(safe, **named))
+    except Exception as error:  # jinja's own errors, and whatever a template raises
+        raise Unusable("messages", f"is refused by the chat template: {str(error)[:200]}") from None
+
+
+def _defused(loaded: Loaded, turn: dict[str, Any]) -> dict[str, Any]:
+    if loaded.specials is None or not isinstance(turn["content"], str):
+        return turn
+    return turn | {"content": loaded.specials.sub(lambda found: found[0][0] + " " + found[0][1:], turn["content"])}

@@ -1,0 +1,205 @@
+"""Any mlx-lm model, opened for training: which weights move, what is kept in memory, and how it is written again.
+
+    loaded = open_model(Path("models/qwen"))
+    prepare(loaded.model, Adapter(kind="lora", layers=8), seed=0)
+    write_model(loaded, Path("models/qwen"), Path("out/model"))       a whole folder, as mlx_lm.save writes it
+    convert(Path("from-the-hub"), Path("models/small"), bits=4)       what mlx_lm.convert does
+
+On a CPU weights are float32 and quantized ones are unpacked, which only there is faster (engine/mlx.py).
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx import nn
+from mlx.utils import tree_flatten
+
+from realign.engine.accel import use_fast_blas
+from realign.engine.folders import check_folder, read_config
+from realign.engine.mlx import Loaded, load
+from realign.errors import ModelError, StorageError
+from realign.settings import Adapter
+
+
+def open_model(folder: Path, adapter: Path | None = None) -> Loaded:
+    """A model folder in memory, with an adapter's folder attached if one is named. Raises ModelError."""
+    use_fast_blas()
+    loaded = load(folder)
+    if adapter is not None:
+        attach(loaded.model, adapter)
+    return loaded
+
+
+def attach(model: Any, adapter: Path) -> None:
+    """Put a trained adapter onto its model, in place. Raises ModelError for one that does not fit."""
+    from mlx_lm.tuner.utils import load_adapters
+
+    try:
+        load_adapters(model, str(adapter))
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        raise ModelError(
+            f"The adapter at {adapter} can't be put onto this model ({str(error)[:300]})",
+            "adapters.safetensors and adapter_config.json that were trained on it",
+            "the model that adapter_config.json names",
+        ) from error
+    mx.eval(model.parameters())
+
+
+def prepare(model: Any, adapter: Adapter, seed: int = 0) -> int:
+    """Freeze what stays and add what is trained. Returns how many numbers are trained.
+
+    Equal seeds give equal adapters. Raises ModelError for full training of packed weights, which have no gradient.
+    """
+    from mlx_lm.tuner.utils import linear_to_lora_layers
+
+    mx.random.seed(seed)
+    if adapter.kind == "full":
+        if any("scales" in module for _, module in model.named_modules()):
+            found = "Full training was asked for, and this model's weights are quantized"
+            raise ModelError(found, "weights in 16 or 32 bit", "kind lora, or `mlx_lm.convert --dequantize` first")
+        model.unfreeze()
+    else:
+        model.freeze()
+        linear_to_lora_layers(model, blocks_of(model, adapter), lora_parameters(adapter), adapter.kind == "dora")
+    if adapter.checkpointing:
+        checkpoint_blocks(model)
+    mx.eval(model.parameters())
+    return sum(array.size for _, array in tree_flatten(model.trainable_parameters()))
+
+
+def blocks_of(model: Any, adapter: Adapter) -> int:
+    """How many of the last blocks get an adapter: never more than there are."""
+    return min(adapter.layers or len(model.layers), len(model.layers))
+
+
+def lora_parameters(adapter: Adapter) -> dict[str, Any]:
+    """As mlx-lm's adapter_config.json has them."""
+    return {"rank": adapter.rank, "dropout": adapter.dropout, "scale": adapter.scale}
+
+
+def checkpoint_blocks(model: Any) -> None:
+    """Let each block keep its input alone, and compute the rest again for the gradient.
+
+    mlx-lm replaces the block class's __call__, so doing it twice computes twice and every other model of that class is
+    changed too. Here each block of this model gets a subclass of its class, once.
+    """
+    for block in model.layers:
+        if not hasattr(type(block), "checkpointed"):
+            kind: Any = type(block)
+            block.__class__ = _checkpointed(kind)
+
+
+@functools.cache
+def _checkpointed(kind: Any) -> Any:
+    call: Callable[..., Any] = kind.__call__
+
+    def checkpointed_call(block: Any, *arguments: Any, **named: Any) -> Any:
+        def inner(parameters: Any, *arguments: Any, **named: Any) -> Any:
+            block.update(parameters)
+            return call(block, *arguments, **named)
+
+        return mx.checkpoint(inner)(block.trainable_parameters(), *arguments, **named)
+
+    return type(kind.__name__, (kind,), {"__call__": checkpointed_call, "checkpointed": True})
+
+
+def twin(model: Any) -> Any:
+    """The same model once more, frozen, that shares every array with it: what is trained from then on is not shared."""
+    shared = {id(array): array for _, array in tree_flatten(model.parameters())}
+    other = copy.deepcopy(model, shared)
+    other.freeze()
+    other.eval()
+    return other
+
+
+# -- writing --------------------------------------------------------------------------------------------------------
+
+
+def write_folder(folder: Path, fill: Callable[[Path], object]) -> Path:
+    """A new folder with what `fill` writes into it, whole or not there. Raises StorageError."""
+    if folder.exists():
+        raise StorageError(f"{folder} exists already", "a new folder", "another name, or remove it first")
+    beside = folder.with_name(f".{folder.name}.partial")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        fill(beside)
+        beside.rename(folder)
+    except OSError as error:
+        reason = error.strerror or error
+        raise StorageError(
+            f"{folder} can't be written ({reason})", "a folder that can be written, with room"
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder
+
+
+def write_model(loaded: Loaded, source: Path, folder: Path) -> Path:
+    """The whole model as a new folder that mlx_lm.load opens. source: the folder it came from.
+
+    Adapters are fused into the weights first. A model that was unpacked for a CPU is written unpacked.
+    """
+    import mlx_lm.utils
+
+    config = read_config(source)
+    if not any("scales" in module for _, module in loaded.model.named_modules()):
+        config = {name: value for name, value in config.items() if not name.startswith("quantization")}
+    fuse_in_place(loaded.model)
+
+    def fill(beside: Path) -> None:
+        mlx_lm.utils.save(beside, source, loaded.model, loaded.tokenizer, config, donate_model=False)
+
+    return write_folder(folder, fill)
+
+
+def fuse_in_place(model: Any) -> None:
+    """Turn each adapted layer into a plain one of the same function, as mlx_lm.fuse does."""
+    from mlx.utils import tree_unflatten
+
+    fused = [(name, module.fuse(dequantize=False)) for name, module in _adapted(model)]
+    if fused:
+        model.update_modules(tree_unflatten(fused))
+        mx.eval(model.parameters())
+
+
+def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    return ((name, module) for name, module in model.named_modules() if hasattr(module, "fuse"))
+
+
+def convert(source: Path, folder: Path, bits: int | None = None, group_size: int = 64) -> Path:
+    """A Hugging Face folder as an MLX one, quantized to `bits` where they are given. Nothing is downloaded.
+
+    Raises ModelError for a folder that brings code or no safetensors, or that mlx-lm does not know.
+    """
+    from mlx_lm import convert as convert_folder
+
+    check_folder(source)
+
+    def fill(beside: Path) -> None:
+        beside.rmdir()  # mlx-lm wants to make it itself
+        try:
+            convert_folder(str(source), str(beside), quantize=bits is not None, q_bits=bits, q_group_size=group_size)
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ModelError(
+                f"{source} can't be converted ({type(error).__name__}: {str(error)[:300]})",
+                "a model whose architecture mlx-lm knows" + (f", in weights that {bits} bit can hold" if bits else ""),
+                "no quantization, or another group size",
+            ) from error
+        if bits is not None and not _quantized(beside):
+            found = f"No weight of {source} can be cut into groups of {group_size}, so none was quantized"
+            raise ModelError(found, "rows of a multiple of the group size", "a smaller group size, or no quantization")
+
+    return write_folder(folder, fill)
+
+
+def _quantized(folder: Path) -> bool:
+    files: list[Any] = [mx.load(str(file)) for file in folder.glob("*.safetensors")]
+    return any(name.endswith(".scales") for weights in files for name in weights)
