@@ -42,7 +42,7 @@ def decide(asked: dict[str, Any]) -> list[Call] | str:
     """The next calls of the conversation that a request belongs to, or its last words."""
     said, done = conversation(asked["messages"])
     if AGENTS_WORDS in json.dumps(asked.get("system")):
-        return curate(said, done)
+        return curate(said[0], done)  # what follows in it are the skills that its page preloads
     if not any(tool["name"] == "Agent" for tool in asked["tools"]):
         return "done"
     if len(done) < len(said):
@@ -52,11 +52,10 @@ def decide(asked: dict[str, Any]) -> list[Call] | str:
     return str(reports[-1]) if len(reports) == len(done) else "It is under way."
 
 
-def curate(said: list[str], done: list[Done]) -> list[Call] | str:
-    """The curator's next call, or its report."""
-    words = "\n".join(said)
+def curate(words: str, done: list[Done]) -> list[Call] | str:
+    """The curator's next call, or its report. words: what the user has said, the request first."""
     if not done:
-        return [(SERVER + "detect_data_type", {"request": said[0].splitlines()[0]})]
+        return [(SERVER + "detect_data_type", {"request": words.splitlines()[0]})]
     last, fields = done[-1], done[-1].fields
     match last.name.removeprefix(SERVER), fields.get("status", ""):
         case "detect_data_type", _:

@@ -25,6 +25,8 @@ pytestmark = [
     pytest.mark.xdist_group("acceptance"),
 ]
 SENTENCE = "Curate DPO preference pairs from /data/books/ml_textbook.pdf for Qwen 7B"
+SKILLS = ("realign-dpo-workflow", "realign-quality-gates", "preference-data-quality", "mlx-performance")
+AGENTS = ("realign-curator", "mlx-training-specialist")
 SERVER = "plugin:realign:realign"
 
 
@@ -52,9 +54,9 @@ def test_the_installed_plugin_is_enabled_and_has_all_its_parts(home: Path) -> No
     listed = json.loads(said(home, "plugin", "list", "--json"))
     assert [(entry["id"], entry["enabled"]) for entry in listed] == [("realign@realign", True)]
     details = said(home, "plugin", "details", "realign")
-    for part, count in (("Agents", 2), ("Hooks", 5), ("MCP servers", 1)):
+    for part, count in (("Skills", len(SKILLS)), ("Agents", len(AGENTS)), ("Hooks", 5), ("MCP servers", 1)):
         assert f"{part} ({count})" in details
-    assert all(name in details for name in ("realign-curator", "mlx-training-specialist"))
+    assert [name for name in SKILLS + AGENTS if name not in details] == []
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])

@@ -72,6 +72,7 @@ def test_the_curator_asks_for_the_author_of_a_model_that_is_not_here_and_then_ma
     assert asked.startswith("Verdict: needs an answer") and "Qwen 7B is not on this disk" in asked
     assert "--author extractive, which needs no model" in asked and not list(talk.folder.iterdir())
     assert "the matching skill is realign-dpo-workflow." in talk.told
+    assert "# Quality gates: what a verdict says" in talk.told  # the skill that the agent's page preloads
     made, calls = talk.say("Use the extractive author.")
     polls = calls.count("run_stage") - 1
     assert calls == ["Agent", *CHECKED, *["run_stage"] * polls, "check_gates", "summarize", "Read"] and polls > 0
