@@ -10,6 +10,7 @@ answer's other forms and on planted wrong ones, twice.
 from __future__ import annotations
 
 from realign.verify.check import Check, Outcome, Verdict, Verifier
+from realign.verify.code import code
 from realign.verify.numeric import numeric
 from realign.verify.process import verify_all
 from realign.verify.soundness import Soundness, sound, sound_all
@@ -21,6 +22,7 @@ VERIFIERS: dict[str, Verifier] = {
     "numeric": numeric,
     "choice": choice,
     "ordering": ordering,
+    "code": code,
 }
 
 __all__ = [

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from realign.errors import UsageError
+from realign.verify import sandbox
 from realign.verify.check import Check, Outcome
 
 SECONDS = 10.0  # a check's limit, wall time
@@ -80,13 +81,15 @@ class Child:
 def verify_all(checks: Sequence[tuple[Check, str]], seconds: float = SECONDS) -> list[Outcome]:
     """A verdict for each (check, answer), in order; `seconds` of wall time each. Nothing to check gives an empty list.
 
-    Raises UsageError for a verifier that does not exist and for a check that is not JSON, before anything runs.
+    Raises UsageError, before anything runs, for a verifier that does not exist and for code where no sandbox works.
     """
     from realign.verify import VERIFIERS
 
-    for check, _ in checks:
-        if check.verifier not in VERIFIERS:
-            raise UsageError(f"There is no verifier {check.verifier!r}", ", ".join(VERIFIERS), "one of them")
+    for name in dict.fromkeys(check.verifier for check, _ in checks):
+        if name not in VERIFIERS:
+            raise UsageError(f"There is no verifier {name!r}", ", ".join(VERIFIERS), "one of them")
+        if name == "code":
+            sandbox.require()
     outcomes: list[Outcome] = []
     with contextlib.ExitStack() as stack:
         child: Child | None = None
