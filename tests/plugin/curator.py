@@ -3,8 +3,9 @@
     python tests/plugin/curator.py LOG.jsonl COMMAND [WORD...]
 
 It knows no answer beforehand: each next call, and what is reported at the end, comes from what the product's tools said
-in this conversation, as it would for a model. The main conversation starts the agent with the user's words and repeats
-its report; when the user has answered a question, it starts it again with all that the user has said.
+in this conversation, as it would for a model. The main conversation reads the skill that our hook names, starts the
+agent with the user's words and repeats its report; when the user has answered a question, it starts it again with all
+that the user has said.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from model_api import Call, serve
 
 SERVER = "mcp__plugin_realign_realign__"
 AGENT = "realign:realign-curator"
+ADDED = ("<", "Base directory for this skill: ")  # what the client says itself begins so
 AGENTS_WORDS = "You take one request for training data through ReAlign's tools"
 
 
@@ -45,11 +47,15 @@ def decide(asked: dict[str, Any]) -> list[Call] | str:
         return curate(said[0], done)  # what follows in it are the skills that its page preloads
     if not any(tool["name"] == "Agent" for tool in asked["tools"]):
         return "done"
-    if len(done) < len(said):
-        return [("Agent", {"description": "Curate", "prompt": "\n".join(said), "subagent_type": AGENT})]
     told = "\n".join(as_text(message["content"]) for message in asked["messages"])
+    skill = re.search(r"the matching skill is ([\w-]+)\.", told)
+    if skill and not done:
+        return [("Skill", {"skill": f"realign:{skill[1]}"})]
+    handed = [one for one in done if one.name == "Agent"]
+    if len(handed) < len(said):
+        return [("Agent", {"description": "Curate", "prompt": "\n".join(said), "subagent_type": AGENT})]
     reports = re.findall(r"<task-notification>.*?<result>(.*?)</result>", told, re.DOTALL)
-    return str(reports[-1]) if len(reports) == len(done) else "It is under way."
+    return str(reports[-1]) if len(reports) == len(handed) else "It is under way."
 
 
 def curate(words: str, done: list[Done]) -> list[Call] | str:
@@ -106,7 +112,7 @@ def conversation(messages: list[dict[str, Any]]) -> tuple[list[str], list[Done]]
             elif block["type"] == "tool_result":
                 text = as_text(block.get("content", ""))
                 done.append(Done(calls[block["tool_use_id"]], text, bool(block.get("is_error"))))
-            elif block["type"] == "text" and message["role"] == "user" and not block["text"].startswith("<"):
+            elif block["type"] == "text" and message["role"] == "user" and not block["text"].startswith(ADDED):
                 said.append(block["text"])
     return said, done
 

@@ -32,9 +32,9 @@ EVENTS = set(
 HANDLER = {"type", "command", "args", "timeout", "if", "statusMessage", "async"}
 SERVER_KEYS = {"type", "command", "args", "env", "timeout", "alwaysLoad"}
 LONGEST_HOOK = 60  # seconds; a session waits for it
-SKILL = set(
-    "name description when_to_use argument-hint arguments disable-model-invocation user-invocable allowed-tools"
-    " disallowed-tools model effort context agent paths metadata license compatibility".split()
+SKILL = set(  # without allowed-tools: a skill that grants any is asked about before it starts, and refused with -p
+    "name description when_to_use argument-hint arguments disable-model-invocation user-invocable"
+    " model effort context agent paths metadata license compatibility".split()
 )
 SKILL_LINES = range(40, 151)
 AGENT = set(

@@ -68,11 +68,11 @@ def talk(home: Path, tmp_path: Path) -> Talk:
 
 def test_the_curator_asks_for_the_author_of_a_model_that_is_not_here_and_then_makes_the_dataset(talk: Talk) -> None:
     asked, calls = talk.say(f"Curate DPO preference pairs from {TIDES} for Qwen 7B")
-    assert calls == ["Agent", *CHECKED]
+    assert calls == ["Skill", "Agent", *CHECKED]
     assert asked.startswith("Verdict: needs an answer") and "Qwen 7B is not on this disk" in asked
     assert "--author extractive, which needs no model" in asked and not list(talk.folder.iterdir())
-    assert "the matching skill is realign-dpo-workflow." in talk.told
-    assert "# Quality gates: what a verdict says" in talk.told  # the skill that the agent's page preloads
+    assert "# DPO: from a document to gated preference pairs" in talk.told  # the skill that our hook has named
+    assert "# Quality gates: what a verdict says" in talk.told  # and the one that the agent's page preloads
     made, calls = talk.say("Use the extractive author.")
     polls = calls.count("run_stage") - 1
     assert calls == ["Agent", *CHECKED, *["run_stage"] * polls, "check_gates", "summarize", "Read"] and polls > 0
@@ -86,7 +86,7 @@ def test_the_curator_stops_at_a_reject_with_the_gates_own_remedy(talk: Talk, tmp
     chapter = (ROOT / "examples/tides.md").read_text(encoding="utf-8").split("\n## ")[:4]
     (tmp_path / "chapter.md").write_text("\n## ".join(chapter), encoding="utf-8")
     stopped, calls = talk.say(f"Curate DPO preference pairs from {tmp_path / 'chapter.md'}")
-    assert calls[:3] == ["Agent", "detect_data_type", "run_stage"] and calls[-1] == "check_gates"
+    assert calls[:4] == ["Skill", "Agent", "detect_data_type", "run_stage"] and calls[-1] == "check_gates"
     assert stopped.startswith("Verdict: REJECT\nWhy: filter: pairs: ")
     assert stopped.endswith("Remedy: more sources, or more prompts a passage")
     assert "A REJECT blocks the next stage" in talk.told and not list(talk.folder.glob("*/train.jsonl"))

@@ -80,6 +80,7 @@ FAULTS: list[tuple[str, Change]] = [
     ("has 0 characters", change("skills/good-skill/SKILL.md", "description: Does good.\n", "")),
     ("cut at 1,536", change("skills/good-skill/SKILL.md", "---\nA", f"when_to_use: {'w' * 1530}\n---\nA")),
     ("the field 'tools' is not honored", change("skills/good-skill/SKILL.md", "---\nA", "tools: Bash\n---\nA")),
+    ("field 'allowed-tools' is", change("skills/good-skill/SKILL.md", "---\nA", "allowed-tools: Read\n---\nA")),
     ("155 lines, not 40 to 150", change("skills/good-skill/SKILL.md", "A line.\n", "A line.\n" * 102)),
     ("leads nowhere", change("skills/good-skill/SKILL.md", "A line", "A [line](docs/none.md)")),
     ("there is no none.md", change("skills/good-skill/SKILL.md", "A line", "${CLAUDE_SKILL_DIR}/none.md")),
