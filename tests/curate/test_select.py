@@ -72,3 +72,13 @@ def test_one_judge_against_two_makes_no_pair() -> None:
 def test_an_answer_that_a_judge_never_scored_is_left_out() -> None:
     found = [j for j in judgments({"good": (0.9,) * 3, "bad": (0.1,) * 3}) if j.judge != "user"]
     assert choose(found, completions({"good": (0.9,) * 3, "bad": (0.1,) * 3}), SETTINGS) == "not every judge scored it"
+
+
+def test_an_existing_pair_is_never_turned_round_but_dropped_or_readmitted_as_it_came() -> None:
+    scores: Scores = {"worse": (0.5, 0.5, 0.5), "better": (0.9, 0.9, 0.9)}
+    made = {"worse": "given as chosen", "better": "given as rejected"}
+    texts = {name: Completion(name, "p", f"an answer that is {name}", "given", made[name], 0) for name in scores}
+    assert choose(judgments(scores), texts, SETTINGS) == "the judges prefer the answer given as rejected"
+    pair = choose(judgments(scores), texts, SETTINGS, readmitted=True)
+    assert isinstance(pair, Pair)
+    assert (pair.chosen, pair.rejected) == ("worse", "better") and pair.gap < 0

@@ -9,6 +9,7 @@ import pytest
 from text import PARAGRAPHS
 
 from realign import workflow
+from realign.curate import given
 from realign.errors import EmptySource
 from realign.quality.gates import Verdict
 from realign.quality.ledger import ledger
@@ -126,8 +127,8 @@ def test_rows_that_no_file_can_hold_are_named_and_the_rest_is_used(tmp_path: Pat
     assert [prompt.text for prompt in run.records("prompt")] == ["What is a tide?", "What is a moon?"]
     assert [drop.detail for drop in dropped(run)] == [
         "line 2: field 'prompt': half a character (a lone surrogate), which no file can hold",
-        "line 3: nested too deeply to be read",
-        "line 4: a byte that is not UTF-8",
+        "line 3: is no JSON (nested too deeply to be read)",
+        "line 4: is not UTF-8 (byte 25)",
     ]
     (document,) = run.records("document")
     assert all(document.text[p.start : p.end] == p.text for p in run.records("passage"))
@@ -136,7 +137,7 @@ def test_rows_that_no_file_can_hold_are_named_and_the_rest_is_used(tmp_path: Pat
 def test_rows_in_another_encoding_are_refused_by_line(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes('{"prompt": "What is a tide?"}\n'.encode("utf-16"))
-    with pytest.raises(EmptySource, match=r"rows\.jsonl is not UTF-8.*line 1"):
+    with pytest.raises(EmptySource, match=r"rows\.jsonl is UTF-16"):
         read(tmp_path / "out", path)
 
 
@@ -170,3 +171,37 @@ def test_a_source_that_changed_under_the_run_is_refused(tmp_path: Path) -> None:
         run.db.execute("DELETE FROM done")
     batch = next(workflow.CURATE_DPO[0].act(Work(run, Settings(), "source")))
     assert "changed" in batch.drops[0].detail
+
+
+def test_rows_about_one_context_share_its_passage_and_keep_their_lines(tmp_path: Path) -> None:
+    about = {"context": "The tide ebbs twice a day, and it is lowest at six."}
+    asked = [
+        {"question": "When is it lowest?", "answer": "At six."},
+        {"question": "How often?", "answer": "Twice a day."},
+    ]
+    bare = {"prompt": "What is a tide?", "completion": "A rise of the sea."}
+    rows = "\n".join(json.dumps(row) for row in ({**about, **asked[0]}, bare, {**about, **asked[1]}))
+    run, verdicts = read(tmp_path / "out", write(tmp_path, "rows.jsonl", rows))
+    (document,), prompts = run.records("document"), list(run.records("prompt"))
+    first, alone = run.records("passage")
+    assert (first.text, first.role, alone.role) == (about["context"], "prose", "given")
+    assert [prompt.parent for prompt in prompts] == [first.id, alone.id, first.id]
+    assert [given.line_of(document, prompt.line) for prompt in prompts] == rows.split("\n")
+    assert prompts[2].text == f"Context: {about['context']}\n\nHow often?"
+    assert all(document.text[p.start : p.end] == p.text for p in run.records("passage"))
+    assert verdicts["prompt clarity"].value == 1.0 and not any(step.off for step in ledger(run))
+
+
+def test_an_existing_prompt_may_be_long_and_end_as_it_likes_but_must_say_something(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "Write a poem about " + "the sea and " * 90 + "tides"},
+        {"prompt": "?!"},
+        {"prompt": "Continue."},
+    ]
+    talk = [{"role": "user", "content": "Tell me of tides."}, {"role": "assistant", "content": "They ebb."}]
+    rows.append({"messages": [*talk, {"role": "user", "content": "Continue."}]})
+    run, _ = read(tmp_path / "out", write(tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows))))
+    assert [prompt.line for prompt in run.records("prompt")] == [1, 4]
+    assert [drop.reason for drop in dropped(run) if drop.kind == "prompt"] == [
+        "no word in it", "points at something that is not there",
+    ]  # fmt: skip

@@ -90,8 +90,9 @@ def say_blocked(error: Blocked, run: Run, words: argparse.Namespace) -> int:
 def guess_type(words: argparse.Namespace) -> str:
     """The data type that the words themselves say; asks, with the candidates, where they don't."""
     from realign.intake.detect import detect, detect_file
+    from realign.sources.rows import is_data_file
 
-    rows = [Path(name) for name in words.source if name.lower().endswith((".jsonl", ".ndjson"))]
+    rows = [Path(name) for name in words.source if is_data_file(Path(name))]
     found = detect_file(rows[0]) if rows else detect(" ".join(words.source))
     if found.data_type:
         return found.data_type

@@ -6,7 +6,9 @@ Prompts that brought their answers keep them. A prompt that ends with fewer than
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import cycle
 
+from realign.curate import given
 from realign.curate.authors import author_identity, extractive
 from realign.records import Completion, Dropped, Passage, Prompt, make_id
 from realign.run import Batch, Run
@@ -71,7 +73,7 @@ def _author(work: Work) -> Author:
     def write(some: Sequence[Asked]) -> tuple[list[Completion], list[Dropped]]:
         found: list[Completion] = []
         for prompt, passage in some:
-            if passage.role != "given":
+            if prompt.author != given.AUTHOR:
                 found += extractive.answer(
                     prompt, passage, lexicons[passage.parent], settings.per_prompt, settings.seed
                 )
@@ -83,9 +85,9 @@ def _author(work: Work) -> Author:
 def _with_given(some: Sequence[Asked], write: Author) -> tuple[list[Completion], list[Dropped]]:
     """Given answers first; the author writes for the prompts that brought fewer than two."""
     found = [
-        Completion(make_id("completion", prompt.id, text), prompt.id, text, "given", "given", 0)
+        Completion(make_id("completion", prompt.id, text), prompt.id, text, given.AUTHOR, method, 0)
         for prompt, _ in some
-        for text in prompt.answers
+        for text, method in zip(prompt.answers, given.METHODS if prompt.ranked else cycle(["given"]), strict=False)
     ]
     completions, drops = write([pair for pair in some if len(pair[0].answers) < 2])
     return found + completions, drops

@@ -164,6 +164,7 @@ def provenance(each: Selected, evidence: Evidence, documents: dict[str, Document
         "span": [prompt.start, prompt.end], "quote": document.text[prompt.start : prompt.end],
         "headings": list(passage.headings), "passage": passage.id, "prompt_id": prompt.id,
         **_answer_ids(each, evidence), "judge": plain_name(evidence.settings.judge.judge), "template": prompt.template,
+        **({"line": prompt.line} if prompt.line else {}),
     }  # fmt: skip
 
 

@@ -1,112 +1,123 @@
-"""Existing rows as a source: a JSONL file of prompts, chats or preference pairs becomes a document of its own lines.
+"""Existing rows as a source: a data file becomes a document of its lines, its rows prompts that bring their answers.
 
-Each line is a passage, so a row walks back to its line; its prompt and answers are judged, filtered and tiered like any
-other. A bad line is dropped with file, line and field, and the rest goes on.
+Each row is a passage, so it walks back to its line; where it has a context, that is the passage, and what is asked
+about the same context shares it. Rows are judged, filtered and tiered like any others. A bad one is dropped with file,
+line and field, and the rest goes on.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from realign.errors import DamagedSource, EmptySource
+from realign.errors import EmptySource
 from realign.records import Document, Dropped, Page, Passage, Prompt, make_id
-from realign.run import Batch
+from realign.sources.chat import FieldError
+from realign.sources.repair import language
+from realign.sources.rows import Raw, read_rows
+from realign.sources.shapes import Given, read_given
 
-TEMPLATE = "given/1"
-HALF = re.compile("[\ud800-\udfff]")  # lone surrogates: halves of characters, or bytes that are no UTF-8
+AUTHOR = "given"
+TEMPLATE = "given/2"
+METHODS = ("given as chosen", "given as rejected")  # of the answers of a ranked prompt
+LINE = "line"  # the kind of a dropped row
+SAMPLE = 200  # rows that the language is told from
+POINTING = re.compile(r"^\s*(?:it|this|that|they|these|those|continue|go on|more)\W*$", re.IGNORECASE)
 
 
-def read_rows(path: Path, sha256: str) -> Batch:
-    """A batch with the file as a document and its usable lines as passages. Raises SourceError when none is usable."""
-    raw = path.read_bytes().decode("utf-8-sig", errors="surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
-    text = HALF.sub("\ufffd", raw)  # one character for one byte: places in both are the same
-    identity = make_id("document", sha256, path.name)
-    passages, drops = [], []
-    for number, start, line in _lines(raw):
+@dataclass(slots=True)
+class Rows:
+    """What a data file gave: the file as a document, its passages, the prompts about them, and the rows dropped."""
+
+    document: Document
+    passages: list[Passage]
+    prompts: list[Prompt]
+    drops: list[Dropped]
+
+
+@dataclass(slots=True)
+class _Text:
+    """The document's text as it grows, a page a row: the context where the row is the first to have it, its line."""
+
+    identity: str
+    pieces: list[str] = field(default_factory=list)
+    size: int = 0
+    pages: list[Page] = field(default_factory=list)
+    contexts: dict[str, Passage] = field(default_factory=dict)
+
+    def add(self, raw: Raw, context: str) -> Passage:
+        """A page for a row; gives the passage it is about, a new one or the one with the same context."""
+        start, about = self.size, self.contexts.get(context)
+        before = f"{context}\n" if context and about is None else ""
+        whole = f"{before}{raw.text}\n"
+        self.pieces.append(whole)
+        self.size += len(whole)
+        self.pages.append(Page(raw.number, str(raw.number), start, self.size, "read"))
+        if about is None and context:
+            about = self.contexts[context] = self._passage(start, context, raw.number, "prose")
+        return about or self._passage(start, raw.text, raw.number, "given")
+
+    def _passage(self, start: int, text: str, page: int, role: str) -> Passage:
+        identity = make_id("passage", self.identity, start)
+        return Passage(identity, self.identity, (), start, start + len(text), page, text, role)  # type: ignore[arg-type]
+
+
+def read_dataset(path: Path, name: str, sha256: str) -> Rows:
+    """The rows of a data file. Raises SourceError, with the first reasons, when none is usable."""
+    identity = make_id("document", sha256, name)
+    text, passages, prompts, drops = _Text(identity), {}, [], []
+    for raw in read_rows(path):
         try:
-            parse_row(line)
-        except ValueError as error:
-            drops.append(Dropped(f"{path.name}:{number}", "line", "read", "malformed row", f"line {number}: {error}"))
+            given = usable(raw)
+        except FieldError as error:
+            text.add(raw, "")
+            drops.append(Dropped(f"{name}:{raw.number}", LINE, "read", "malformed row", f"{raw.place}: {error}"))
             continue
-        end = start + len(line)
-        passages.append(Passage(make_id("passage", identity, start), identity, (), start, end, number, line, "given"))
-    if not passages and raw != text:
-        found = f"{path.name} is not UTF-8: it has no usable row, and the first wrong byte is in line "
-        wrong = raw[: HALF.search(raw).start()].count("\n") + 1  # type: ignore[union-attr]
-        raise DamagedSource(f"{found}{wrong}", "JSON lines in UTF-8", "save the file as UTF-8")
-    if not passages:
-        detail = "; ".join(drop.detail for drop in drops[:3]) or "no lines"
-        raise EmptySource(f"{path.name} has no usable row: {detail}", "one JSON object a line with a prompt")
-    pages = tuple(Page(n, str(n), start, start + len(line) + 1, "read") for n, start, line in _lines(text))
+        passage = text.add(raw, given.context)
+        passages[passage.id] = passage
+        prompts.append(make_prompt(given, passage, raw.number))
+    if not prompts:
+        detail = "; ".join(drop.detail for drop in drops[:3])
+        raise EmptySource(f"{name} has no usable row: {detail}", "one JSON object a line with a prompt")
+    spoken = language("\n".join(f"{p.text} {' '.join(p.answers)}" for p in prompts[:SAMPLE]))
+    notes = (f"{len(drops)} malformed rows",) if drops else ()
     document = Document(
-        identity, "", path.name, sha256, "application/jsonl", path.stem, "und", text, pages,
-        notes=(f"{len(drops)} malformed lines",) if drops else (),
+        identity, "", name, sha256, "application/jsonl", path.stem, spoken, "".join(text.pieces), tuple(text.pages),
+        notes,
     )  # fmt: skip
-    return Batch(done=[str(path)], records=[document, *passages], drops=drops)
+    return Rows(document, list(passages.values()), prompts, drops)
 
 
-def prompts_of(passages: Sequence[Passage]) -> list[Prompt]:
-    """The prompts that the given rows hold, with their answers."""
-    return [
-        Prompt(
-            make_id("prompt", p.id, asked), p.id, asked, TEMPLATE, "", p.start, p.end, "given", answers
-        )
-        for p in passages if p.role == "given"
-        for asked, answers in [parse_row(p.text)]
-    ]  # fmt: skip
+def usable(raw: Raw) -> Given:
+    """A row as what it gives. Raises FieldError for one that can't be read, or that asks nothing."""
+    if raw.row is None:
+        raise FieldError("", raw.problem)
+    given = read_given(raw.row)
+    if not given.prompt:
+        raise FieldError("text", "text without a prompt, expected a prompt and an answer; a .txt file is asked about")
+    return given
 
 
-def parse_row(line: str) -> tuple[str, tuple[str, ...]]:
-    """(prompt, answers) of one JSON line. Raises ValueError that names the field."""
-    if HALF.search(line):
-        raise ValueError("a byte that is not UTF-8")
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("nested too deeply to be read") from None
-    if not isinstance(row, dict):
-        raise ValueError(f"a {type(row).__name__}, expected an object with a prompt")
-    if "messages" in row:
-        asked, answers = _chat(row["messages"])
-    else:
-        asked = _text(row, "prompt" if "prompt" in row else "question")
-        found = [_text(row, field) for field in ("chosen", "rejected", "completion", "answer") if field in row]
-        answers = tuple(dict.fromkeys(answer for answer in found if answer))
-    return asked, answers
+def make_prompt(given: Given, passage: Passage, line: int) -> Prompt:
+    """The prompt of a row, with its answers. A context stands before the question, for whoever is trained on it."""
+    asked, turns = given.prompt, given.turns
+    if given.context:
+        asked = "Context: {}\n\n{}".format(re.sub(r"\n\s*\n", "\n", given.context), given.prompt)
+    return Prompt(
+        make_id("prompt", passage.id, line, asked), passage.id, asked, f"{TEMPLATE} {given.shape}", "", passage.start,
+        passage.end, AUTHOR, tuple(answer.text for answer in given.answers), given.ranked, turns, given.tools, line,
+    )  # fmt: skip
 
 
-def _text(row: dict[str, Any], field: str) -> str:
-    """A field as text: a string, or the last message of a list of messages."""
-    value = row.get(field)
-    if isinstance(value, list) and value and isinstance(value[-1], dict):
-        value = value[-1].get("content")
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"field {field!r}: {type(value).__name__}, expected text")
-    if HALF.search(value):
-        raise ValueError(f"field {field!r}: half a character (a lone surrogate), which no file can hold")
-    return value.strip()
+def unclear(prompt: Prompt) -> str:
+    """Why an existing prompt can't stand by itself, or "". It may be long, or end as it likes: a person wrote it so."""
+    if not re.search(r"\w", prompt.text):
+        return "no word in it"
+    return "points at something that is not there" if not prompt.turns and POINTING.match(prompt.text) else ""
 
 
-def _chat(messages: Any) -> tuple[str, tuple[str, ...]]:
-    if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
-        raise ValueError("field 'messages': expected a list of objects")
-    asked = [m for m in messages if m.get("role") == "user"]
-    if not asked:
-        raise ValueError("field 'messages': no user message")
-    said = [_text(m, "content") for m in messages if m.get("role") == "assistant"]
-    return _text(asked[-1], "content"), tuple(said[-1:])
-
-
-def _lines(text: str) -> Iterator[tuple[int, int, str]]:
-    """(number from 1, offset, line) of every line that is not blank."""
-    start = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield number, start, line
-        start += len(line) + 1
+def line_of(document: Document, line: int) -> str:
+    """The row of a data file as it stood there, by its line."""
+    page = next(page for page in document.pages if page.number == line)
+    return document.text[page.start : page.end].rstrip("\n").rpartition("\n")[2]

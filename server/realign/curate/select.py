@@ -1,8 +1,9 @@
 """Stage 4, select: from a prompt's judged completions, one pair whose gap is wide enough and whose winner is clear.
 
 The chosen answer is the one with the best weighted score; the rejected one is the answer that most judges put behind
-it, and among those the one nearest to it in length and then in score: a hard negative, not an easy one. A prompt that
-a person re-admitted gives its best pair, however narrow; the gates measure it with the rest.
+it, and among those the one nearest to it in length and then in score: a hard negative, not an easy one. An existing
+pair is never turned round. A prompt that a person re-admitted gives its best pair, however narrow, an existing one as
+it came; the gates measure it with the rest.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from realign.curate.given import METHODS
 from realign.quality import decisions
 from realign.quality.evidence import JUDGES, token_count
 from realign.records import Completion, Dropped, Judgment, Pair, make_id
 from realign.run import Batch, Run
 from realign.settings import Select, Settings
 from realign.work import Work
+
+GIVEN_CHOSEN, GIVEN_REJECTED = METHODS
 
 
 def inputs(run: Run, settings: Settings) -> str:
@@ -50,7 +54,10 @@ def choose(
     scores = weighted_scores(judgments, settings)
     if not scores:
         return "not every judge scored it"
+    methods = {completions[completion].method: completion for completion in scores}
     best = max(scores, key=lambda key: (scores[key], key))
+    if readmitted:
+        best = methods.get(GIVEN_CHOSEN, best)
     if scores[best] < settings.chosen_floor and not readmitted:
         return f"best answer scores under {settings.chosen_floor:g}"
     length = token_count(completions[best].text)
@@ -65,6 +72,8 @@ def choose(
         offers.append((-won, apart > 0.25 * length, gap, other))
     if not offers:
         return f"gap below {settings.minimum_gap:g}"
+    if completions[best].method == GIVEN_REJECTED:
+        return "the judges prefer the answer given as rejected"
     lost, _, _, other = min(offers)
     if -lost <= 0.5 and not readmitted:
         return "the judges do not agree on a winner"

@@ -20,6 +20,7 @@ from realign.run import Batch, Run, file_sha256
 from realign.settings import Settings
 from realign.sources import Limits, read_document
 from realign.sources.passages import split_passages
+from realign.sources.rows import is_data_file
 from realign.work import Work
 
 PASSAGES_A_BATCH, PASSAGES_AT_LEAST = 64, 8
@@ -41,12 +42,12 @@ def read_and_ask(work: Work) -> Iterator[Batch]:
             work.progress(None, len(sources), f"reading {source['name']}")
             twin = next((other for other in sources[:place] if other["sha256"] == source["sha256"] != ""), None)
             batch = _same_file(source, twin) if twin else _read(source, work.settings)
-            yield dataclasses.replace(batch, done=[_key(source)])
+            yield dataclasses.replace(batch, done=[_key(source), *batch.done])
             work.progress(None, len(sources), f"read {place + 1} of {len(sources)} documents")
     if not work.run.count("document"):
         reasons = "; ".join(f"{drop.record}: {drop.detail}" for _, drop in work.run.drops(work.stage))
         raise EmptySource("No document could be read", reasons, "another source, or OCR for scans")
-    yield from _ask(work, seen)
+    yield from _ask(work)
 
 
 def _same_file(source: dict[str, Any], twin: dict[str, Any]) -> Batch:
@@ -68,8 +69,8 @@ def _read(source: dict[str, Any], settings: Settings) -> Batch:
             raise SourceError(
                 f"{path.name} changed while the run was going on", "the file it started with", "start again"
             )
-        if path.suffix.lower() == ".jsonl":
-            return given.read_rows(path, source["sha256"])
+        if is_data_file(path):
+            return _given(given.read_dataset(path, source["name"], source["sha256"]))
         limits = Limits(settings.source.seconds_per_file, settings.source.megabytes_per_file)
         document = read_document(path, limits)
     except SourceError as error:
@@ -83,6 +84,14 @@ def _read(source: dict[str, Any], settings: Settings) -> Batch:
     return Batch(records=[document, *passages])
 
 
+def _given(rows: given.Rows) -> Batch:
+    """A data file whole: its rows bring their prompts, so that nobody asks about them."""
+    asked = _asked(rows.passages, rows.prompts, [], given.unclear)
+    return dataclasses.replace(
+        asked, records=[rows.document, *rows.passages, *asked.records], drops=[*rows.drops, *asked.drops]
+    )
+
+
 def _below_gate(document: Document, needed: float) -> Dropped | None:
     """Why a document goes no further: too few of its pages gave text. It is kept, so that the gate can name it."""
     read = sum(page.verdict == "read" for page in document.pages)
@@ -92,8 +101,9 @@ def _below_gate(document: Document, needed: float) -> Dropped | None:
     return Dropped(document.id, "document", "parse gate", "too few pages gave text", detail)
 
 
-def _ask(work: Work, seen: set[str]) -> Iterator[Batch]:
+def _ask(work: Work) -> Iterator[Batch]:
     """Ask about the passages of every document that were not asked about yet."""
+    seen = work.run.done(work.stage)
     documents = {document.id: document for document in work.run.records("document")}
     by_document: dict[str, list[Passage]] = {document: [] for document in documents}
     for passage in work.run.records("passage"):
@@ -116,12 +126,17 @@ def _ask(work: Work, seen: set[str]) -> Iterator[Batch]:
     yield from work.each(pending, PASSAGES_A_BATCH, PASSAGES_AT_LEAST, prepare, "asking about passages", total)
 
 
-def _asked(passages: Sequence[Passage], prompts: Sequence[Prompt], drops: Sequence[Dropped]) -> Batch:
+def _asked(
+    passages: Sequence[Passage],
+    prompts: Sequence[Prompt],
+    drops: Sequence[Dropped],
+    unclear: Callable[[Prompt], str] = lambda prompt: rules.unclear(prompt.text),
+) -> Batch:
     """A batch in which unclear prompts are dropped with their reason, and so are passages without a clear one."""
     lost = [drop for drop in drops if drop.kind == "prompt"]
     clear = []
     for prompt in prompts:
-        if reason := rules.unclear(prompt.text):
+        if reason := unclear(prompt):
             lost.append(Dropped(prompt.id, "prompt", "clarity", reason, prompt.text))
         else:
             clear.append(prompt)
@@ -137,7 +152,7 @@ def _asked(passages: Sequence[Passage], prompts: Sequence[Prompt], drops: Sequen
 
 
 def _why_silent(passage: Passage) -> str:
-    return "no clear question" if passage.role in ("prose", "glossary") else f"not prose: {passage.role}"
+    return "no clear question" if passage.role in ("prose", "glossary", "given") else f"not prose: {passage.role}"
 
 
 def _author(work: Work) -> Any:
@@ -148,14 +163,15 @@ def _author(work: Work) -> Any:
         from realign.engine import open_engine
 
         engine = open_engine(settings.author, sharded=work.settings.hardware.sharded)
-        return lambda document, passages, some: _model_asks(engine, document, some, settings, write_prompts)
+        quota, seed, kinds = settings.prompts_per_passage, settings.seed, ("prose", "glossary", "list")
+        return lambda document, passages, some: write_prompts(
+            engine, document, [passage for passage in some if passage.role in kinds], quota, seed
+        )
     lexicons: dict[str, extractive.Lexicon] = {}
 
     def write(
         document: Document, passages: Sequence[Passage], some: Sequence[Passage]
     ) -> tuple[list[Prompt], list[Dropped]]:
-        if any(passage.role == "given" for passage in some):
-            return given.prompts_of(some), []
         if document.language not in extractive.LANGUAGES:
             reason = f"language {document.language}: the extractive author writes English only"
             return [], [Dropped(passage.id, "passage", "ask", reason) for passage in some]
@@ -165,10 +181,3 @@ def _author(work: Work) -> Any:
         return [p for passage in some for p in extractive.ask(document, passage, lexicon, quota, settings.seed)], []
 
     return write
-
-
-def _model_asks(engine: Any, document: Document, some: Sequence[Passage], settings: Any, write_prompts: Any) -> Any:
-    readable = [passage for passage in some if passage.role in ("prose", "glossary", "list")]
-    given_rows = [passage for passage in some if passage.role == "given"]
-    prompts, drops = write_prompts(engine, document, readable, settings.prompts_per_passage, settings.seed)
-    return given.prompts_of(given_rows) + prompts, drops

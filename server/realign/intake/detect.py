@@ -10,13 +10,12 @@ counts for nothing and a negated name rules its data type out. A tie or no hit i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from realign.intake.words import ROWS, read_request
+from realign.intake.words import read_request
 
 NAME = 6.0  # the weight of a data type's own name; half of it is a strong word, 1 a hint that never decides alone
 DAMPING = 0.5  # confidence = winner's share * seen / (seen + DAMPING): one hint of weight 1 gives 0.67, a name 0.92
@@ -255,46 +254,28 @@ def detect(text: str) -> Detection:
     )
 
 
-KEYS: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset({"chosen", "rejected"}), "dpo"),
-    (frozenset({"prompt", "answer", "verifier"}), "rlvr"),
-    (frozenset({"claim", "span"}), "anti_hallucination"),
-    (frozenset({"messages"}), "sft"),
-    (frozenset({"conversations"}), "sft"),
-    (frozenset({"prompt", "completion"}), "sft"),
-    (frozenset({"instruction", "output"}), "sft"),
-)
-LOOKED_AT, LONGEST_ROW = 20, 1_000_000  # rows, characters
+LOOKED_AT = 20  # rows
 
 
 def detect_file(path: Path) -> Detection:
-    """The data type of a data file, from the keys of its first 20 rows; of a document, a question.
+    """The data type of a data file, from the forms of its first 20 rows; of a document, a question.
 
     A missing, unreadable or empty file gives no data type either: reading it properly, with a named error, is the
     business of the stage that uses it. Confidence is the share of rows that agree, damped when few were seen.
     """
-    rows = list(_rows(path)) if path.suffix.lower().lstrip(".") in ROWS else []
-    votes = [next((t for keys, t in KEYS if keys <= row), "") for row in rows]
+    from realign.sources.rows import peek
+    from realign.sources.shapes import shape_of
+
+    shapes = [raw.row and shape_of(raw.row) for raw in peek(path, LOOKED_AT)]
+    votes = [shape.serves if shape else "" for shape in shapes]
     winner = max(WORDS, key=votes.count)
     if winner not in votes:
         return Detection(candidates=tuple(WORDS), question=_ask(tuple(WORDS)), sources=(str(path),))
     share, seen = votes.count(winner) / len(votes), len(votes)
     confidence = round(share * seen / (seen + DAMPING / 2), 3)
     found = tuple(t for t in WORDS if t in votes)
-    keys = next(keys for keys, t in KEYS if t == winner and any(keys <= row for row in rows))
-    evidence = tuple((key, winner, 1.0) for key in sorted(keys))
+    names = dict.fromkeys(f"{shape.name} rows" for shape in shapes if shape and shape.serves == winner)
+    evidence = tuple((name, winner, 1.0) for name in names)
     if confidence < SURE:
         return Detection("", confidence, evidence, found, _ask(found), sources=(str(path),))
     return Detection(winner, confidence, evidence, found, sources=(str(path),), skill=SKILLS[winner])
-
-
-def _rows(path: Path) -> Iterator[frozenset[str]]:
-    """The keys of each of the first rows that are JSON objects; nothing from a file that can't be read."""
-    try:
-        with open(path, encoding="utf-8-sig", errors="replace") as lines:
-            for line in (lines.readline(LONGEST_ROW) for _ in range(LOOKED_AT)):
-                row = json.loads(line) if line.strip() else None
-                if isinstance(row, dict):
-                    yield frozenset(row)
-    except (OSError, ValueError, RecursionError):
-        return

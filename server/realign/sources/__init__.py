@@ -19,6 +19,7 @@ from realign.sources.limits import Limits
 __all__ = ["Limits", "find_sources", "read_document"]
 
 Reader = Callable[[Path, str, Limits], Document]
+ROWS = (".jsonl", ".ndjson")  # rows of existing datasets are read by rows.py; a .json file is one when it is named
 LARGEST_BYTES = 1 << 30
 
 
@@ -84,7 +85,9 @@ def find_sources(paths: Sequence[Path]) -> list[Path]:
             )
         inside = [path] if path.is_file() else sorted(readable_files(path))
         if not inside:
-            raise UsageError(f"Nothing readable in {path}", f"files ending in {', '.join(READERS)}", "name the files")
+            raise UsageError(
+                f"Nothing readable in {path}", f"files ending in {', '.join((*READERS, *ROWS))}", "name the files"
+            )
         found.update(inside)
     return sorted(found)
 
@@ -94,7 +97,7 @@ def readable_files(folder: Path) -> list[Path]:
     return [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in READERS
+        if path.suffix.lower() in (*READERS, *ROWS)
         and is_file(path)
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
