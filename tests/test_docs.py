@@ -82,7 +82,7 @@ def test_what_the_package_imports_it_declares() -> None:
         for name in imported
         if (found := providers.get(name)) and name != "realign"
     }
-    optional = {"scipy-openblas32", "fsspec"}
+    optional = {"scipy-openblas32", "fsspec", "sympy"}
     assert needed - declared - optional == set()
 
 

@@ -14,6 +14,7 @@ from realign.verify.code import code
 from realign.verify.numeric import numeric
 from realign.verify.process import verify_all
 from realign.verify.soundness import Soundness, sound, sound_all
+from realign.verify.symbolic import symbolic
 from realign.verify.variants import equivalents, perturbed
 from realign.verify.words import choice, exact, ordering
 
@@ -22,6 +23,7 @@ VERIFIERS: dict[str, Verifier] = {
     "numeric": numeric,
     "choice": choice,
     "ordering": ordering,
+    "symbolic": symbolic,
     "code": code,
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from realign.verify.check import Check
+from realign.verify.formula_variants import formula_forms, wrong_formulas
 from realign.verify.mutants import code_forms, wrong_programs
 from realign.verify.numeric import read_quantity, shared
 from realign.verify.units import Unit, parse_unit
@@ -227,8 +228,10 @@ def other_orders(check: Check, chance: random.Random) -> Iterator[str]:
 EQUIVALENTS: dict[str, Callable[[Check], Iterator[str]]] = {
     "exact": exact_forms, "numeric": numeric_forms, "choice": choice_forms, "ordering": ordering_forms,
     "code": code_forms,
+    "symbolic": formula_forms,
 }  # fmt: skip
 PERTURBED: dict[str, Callable[[Check, random.Random], Iterator[str]]] = {
     "exact": near_words, "numeric": near_numbers, "choice": other_choices, "ordering": other_orders,
     "code": wrong_programs,
+    "symbolic": wrong_formulas,
 }  # fmt: skip
