@@ -9,7 +9,7 @@ Every word in backticks is something that the code has, and every number on the 
     `pairs >= 1000 (MEDIUM >= 100)`           a gate as it judges
     any other word or file in backticks       stands in the source of ReAlign, its hooks or mlx-lm, or is a file here
 
-What is left of the page's numbers, digits and words from three to twelve, must be covered by `facts`: phrases whose
+What is left of the page's numbers, digits and words from three to nineteen, must be covered by `facts`: phrases whose
 numbers the caller has taken from the code.
 """
 
@@ -40,7 +40,10 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ("mlx_lm.lora", "mlx_lm.convert", "mlx_lm.fuse", "mlx_lm.benchmark", "mlx_lm.server", "mlx.launch")
 PLAIN = ("shuf", "command")  # of the shell, whose words claim nothing
 NAMES = ("M4 Max", "M3 Ultra", "Thunderbolt 5", "SHA-256", "UTF-8", "Qwen 7B", "Qwen2.5-7B-Instruct-4bit", "float32")
-NUMBER = re.compile(r"\d(?:[\d,.]*\d)?|\b(?:three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", re.IGNORECASE)
+NUMBER = re.compile(
+    r"\d(?:[\d,.]*\d)?|\b(?:three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen)\b",
+    re.IGNORECASE,
+)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STATED = re.compile(r"`(\w+\.\w+)`(?: \(| +\| +)([^\s|)]+)(?=\)| +\|)")
 SPAN = re.compile(r"`([^`\n]+)`")

@@ -21,12 +21,13 @@ from realign.quality import contamination, duplicates, evaluation_index
 from realign.quality.evaluation_index import load_index
 from realign.quality.evidence import JUDGES
 from realign.settings import Settings
+from realign.sources.shapes import SHAPES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("skills/**/*.md"), *ROOT.glob("agents/*.md")])
 NAMED = ["realign-quality-gates", "preference-data-quality", "mlx-performance"]
 WORKFLOWS = {"realign-dpo-workflow": "dpo"}
-COUNTED = "none one two three four five six seven eight nine ten eleven twelve".split()
+COUNTED = "none one two three four five six seven eight nine ten eleven twelve thirteen fourteen".split()
 PARTS = ("quality-thresholds", "capability-assessment", "performance")
 
 
@@ -71,8 +72,9 @@ FACTS = [
     f"{counted(JUDGES)} judges",
     f"{counted(export.SPLITS)} splits",
     f"{counted(load_index(None).benchmarks)} benchmarks",
+    f"{counted([shape for shape in SHAPES if shape.name != 'text'])} forms",  # plain text asks nothing
     f"each of {COUNTED[duplicates.SHINGLE]} words",
-    f"to {COUNTED[S.candidates.per_prompt + 1]} doubles",
+    f"to {COUNTED[S.candidates.per_prompt + 1]} doubles the comparisons",
     f"the middle {quoted('server/realign/quality/metrics.py', '95 %')}",
     f"a run of {contamination.LONG} words",
     f"half of an item's runs of {evaluation_index.GRAM} words",
@@ -179,7 +181,7 @@ def altered(text: str) -> Iterator[tuple[str, str]]:
     for found in NUMBER.finditer(text):
         at = found.start()
         if not any(start <= at < end for start, end in free):
-            other = str((int(found[0]) + 1) % 10) if found[0].isdigit() else "seventeen 17"
+            other = str((int(found[0]) + 1) % 10) if found[0].isdigit() else "seventy 17"
             yield text[max(0, at - 30) : at + 30], text[:at] + other + text[found.end() :]
 
 
