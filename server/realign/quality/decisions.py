@@ -11,13 +11,14 @@ Contamination is never overridden: a row that holds a benchmark's text has no pl
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import time
 
 from realign.errors import UsageError
 from realign.quality import metrics
 from realign.quality.metrics import Measure
-from realign.records import Decision, Dropped, make_id
+from realign.records import Decision, Dropped, decode, make_id
 from realign.run import Batch, Run
 
 STAGE = "review"  # what decisions are committed under; no workflow has a stage of this name
@@ -72,6 +73,24 @@ def decide(run: Run, record: str, keep: bool, note: str = "", by: str = "") -> D
     return decision
 
 
+def undo(run: Run, identity: str) -> Decision:
+    """Take back the newest decision, as if it was never taken; an event keeps it. Raises UsageError for another."""
+    newest = newest_decision(run)
+    if newest is None or newest.id != identity:
+        raise UsageError("That is not the newest decision", "the newest one", "deciding about the row again")
+    with run.transaction():
+        run.db.execute("DELETE FROM records WHERE id = ? AND kind = 'decision'", (identity,))
+        run.event(STAGE, f"a decision on {newest.parent} was taken back", dataclasses.asdict(newest))
+    return newest
+
+
+def newest_decision(run: Run) -> Decision | None:
+    """The decision that was committed last, None where there is none."""
+    query = "SELECT body FROM records WHERE kind = 'decision' ORDER BY seq DESC LIMIT 1"
+    row = run.db.execute(query).fetchone()
+    return decode("decision", row[0]) if row else None
+
+
 def _drop(run: Run, record: str) -> tuple[str, Dropped] | None:
     """(stage, drop) of a record; None where it was not dropped, or only because a person rejected it."""
     query = (
@@ -90,7 +109,7 @@ def _is_selected(run: Run, record: str) -> bool:
 def _overridden(stage: str, drop: Dropped) -> str:
     """The stage that a re-admission overrides. Raises UsageError with the reason where a drop is final."""
     what = f"{drop.record} was dropped by {stage}: {drop.reason}"
-    if why := FINAL.get(drop.step) or (drop.reason == UNSCORED and "no score could be shown for it") or "":
+    if why := why_final(drop):
         raise UsageError(f"{what}; it can't be re-admitted: {why}")
     if stage not in OVERRIDES:
         raise UsageError(
@@ -124,3 +143,8 @@ def in_words(measure: Measure) -> str:
     spread = f"{low:.1f} to {high:.1f}" if low < high else "no interval: all decided alike"
     of, rejected = measure.details["of"], measure.details["rejected"]
     return f"a person looked at {measure.n:,} of {of:,}, overturned {rejected:,}: {found:.1f} % ({spread})"
+
+
+def why_final(drop: Dropped) -> str:
+    """Why a drop can't be overridden, "" where it can."""
+    return FINAL.get(drop.step) or ("no score could be shown for it" if drop.reason == UNSCORED else "")
