@@ -170,6 +170,13 @@ class Adapter(Section):
     checkpointing: bool = Field(False, description="compute each block twice and keep less of it in memory")
 
 
+class Preference(Section):
+    """Direct preference optimization."""
+
+    beta: float = Field(0.1, gt=0.0, description="how dearly the policy pays for leaving the reference")
+    loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
+
+
 class Settings(Section):
     """All sections of a run."""
 

@@ -10,7 +10,10 @@ from realign.align.models import open_model
 from realign.engine.mlx import Loaded
 from realign.engine.tiny import make_tiny_model
 
-TEXT = "What settles in the bay? Sand settles in the bay. The river carries silt and clay to the sea. 1 2 3 4 5. " * 4
+TEXT = (
+    "What settles in the bay? Sand settles in the bay. The river carries silt and clay to the sea. 1 2 3 4 5. " * 4
+    + "Box? It is mud. " * 4
+)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,263 @@
+"""A reward model: any mlx-lm model with a head that gives an answer one number, trained so that better ones get more.
+
+    reward = make_reward_model(loaded, adapter)
+    trained = train_reward(reward, pairs, held_out, training)
+    write_reward_model(reward, base, Path("out/reward"))           a model folder, and head.safetensors in it
+    reward = open_reward_model(Path("out/reward"))
+    reward_accuracy(score_pairs(reward, held_out), held_out)
+
+The number is read after the answer's last token. The loss is Bradley-Terry's; only differences between two answers to
+the same prompt mean anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from mlx import nn
+
+from realign.align.batches import Rows, pad, round_up
+from realign.align.checkpoints import Checkpoints
+from realign.align.forward import Scorer, make_scorer
+from realign.align.loop import Report, Trained, feed_of, train
+from realign.align.losses import reward_loss
+from realign.align.models import open_model, prepare, write_folder, write_model
+from realign.align.pairs import Arrays, PairTokens, batches_of, both, collate, forward_pairs
+from realign.engine.mlx import Loaded
+from realign.errors import EmptyInput, ModelError
+from realign.quality.metrics import Measure, mean, measured, share
+from realign.records import make_id
+from realign.settings import Adapter, Training
+
+HEAD = "head.safetensors"
+WORDS = 4096  # columns that tokens are hashed into for the prompt-blind baseline
+FITTED = 4000  # training pairs that it is fitted to at most
+
+
+class RewardNet(nn.Module):  # type: ignore[misc]  # MLX's own class has no types
+    """The trunk and its head. The trunk's own vocabulary head stays in it, unused."""
+
+    def __init__(self, trunk: Any, width: int) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = nn.Linear(width, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RewardModel:
+    """A reward model in memory."""
+
+    net: RewardNet
+    loaded: Loaded
+    scorer: Scorer
+    adapter: Adapter
+
+
+def make_reward_model(loaded: Loaded, adapter: Adapter, seed: int = 0) -> RewardModel:
+    """A model with a fresh head. Raises ModelError for a model whose hidden states can't be had."""
+    prepare(loaded.model, adapter, seed)
+    scorer = make_scorer(loaded.model, 0)
+    if scorer.head is None:
+        raise ModelError(
+            f"The hidden states of a {type(loaded.model).__module__.rpartition('.')[2]} model can't be read",
+            "a model whose body and vocabulary head can be called apart",
+            "another backbone for the reward model",
+        )
+    width = int(scorer.body(mx.array([[1]])).shape[-1])
+    net = RewardNet(loaded.model, width)
+    net.head.weight = mx.random.normal(net.head.weight.shape) / width  # rewards near 0: the loss begins at log 2
+    net.head.bias = mx.zeros((1,))
+    mx.eval(net.parameters())
+    return RewardModel(net, loaded, scorer, adapter)
+
+
+def train_reward(
+    reward: RewardModel,
+    pairs: Sequence[PairTokens],
+    held_out: Sequence[PairTokens],
+    training: Training,
+    *,
+    checkpoints: str | Path | None = None,
+    base: str = "",
+    progress: Callable[[Report], None] = lambda report: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train in place; held_out may be empty. Errors are those of loop.train; EmptyInput for no pairs."""
+    batches = batches_of(pairs, rows=training.rows, tokens=training.tokens, seed=training.seed)
+    data = make_id(*((pair.prompt, pair.chosen, pair.rejected) for pair in pairs))
+    identity = make_id("reward", base, data, training.model_dump_json(), reward.adapter.model_dump_json())
+    sizes = [(len(pair.prompt), len(pair.chosen), len(pair.rejected)) for pair in pairs]
+
+    def arrays(rows: Rows) -> Arrays:
+        return pair_arrays([pairs[row] for row in rows])
+
+    with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
+        return train(
+            reward.net,
+            make_objective(reward),
+            feed_of(batches, sizes, arrays, training.accumulate),
+            training,
+            checkpoints=kept,
+            evaluate=(lambda: held_out_metrics(score_pairs(reward, held_out))) if held_out else None,
+            progress=progress,
+            stopping=stopping,
+        )
+
+
+def pair_arrays(pairs: Sequence[PairTokens]) -> Arrays:
+    """prefix (B, P), tails (2B, W), and the place of each tail's last token (2B,)."""
+    prefix, tails, *_ = collate(pairs)
+    cut = prefix.shape[1]
+    answers = [(pair, pair.chosen) for pair in pairs] + [(pair, pair.rejected) for pair in pairs]
+    return prefix, tails, mx.array([len(pair.prompt) - cut + len(answer) - 1 for pair, answer in answers])
+
+
+def make_objective(reward: RewardModel) -> Any:
+    """The loop's objective: `pair_arrays` to summed losses and their number."""
+
+    def objective(net: Any, prefix: mx.array, tails: mx.array, ends: mx.array) -> Any:
+        chosen, rejected = _rewards(reward, prefix, tails, ends).reshape(2, -1)
+        margins = chosen - rejected
+        sums = {"margin": margins.sum(), "accuracy": (margins > 0).sum()}
+        return reward_loss(chosen, rejected).sum(), mx.array(float(len(chosen))), sums
+
+    return objective
+
+
+def _rewards(reward: RewardModel, prefix: mx.array, tails: mx.array, ends: mx.array) -> mx.array:
+    """(2B,) float32."""
+    after, _ = forward_pairs(reward.scorer, prefix, tails)
+    last = after[mx.arange(len(tails)), ends].astype(mx.float32)
+    rewards: mx.array = reward.net.head(last)[:, 0]
+    return rewards
+
+
+# -- using it -------------------------------------------------------------------------------------------------------
+
+
+def score_pairs(reward: RewardModel, pairs: Sequence[PairTokens], tokens: int = 4096) -> np.ndarray:
+    """Rewards of both answers of each pair, (n, 2), in order."""
+    reward.net.eval()
+    found = np.zeros((len(pairs), 2))
+    for rows in batches_of(pairs, tokens=tokens).epoch(0) if pairs else ():
+        found[list(rows)] = both(_rewards(reward, *pair_arrays([pairs[row] for row in rows])))
+    return found
+
+
+def score_answers(reward: RewardModel, answers: Sequence[tuple[Sequence[int], Sequence[int]]]) -> np.ndarray:
+    """Rewards (n,) of (prompt tokens, answer tokens), in order; an answer needs at least one token."""
+    reward.net.eval()
+    found = np.zeros(len(answers))
+    rows = sorted(range(len(answers)), key=lambda row: len(answers[row][0]) + len(answers[row][1]))
+    for begin in range(0, len(rows), 16):
+        group = rows[begin : begin + 16]
+        texts = [[*answers[row][0], *answers[row][1]] for row in group]
+        hidden = reward.scorer.body(mx.array(pad(texts, round_up(max(map(len, texts)), 16))))
+        last = hidden[mx.arange(len(texts)), mx.array([len(text) - 1 for text in texts])].astype(mx.float32)
+        found[group] = np.array(reward.net.head(last)[:, 0])
+    return found
+
+
+def held_out_metrics(scores: np.ndarray) -> dict[str, float]:
+    """Loss, accuracy (ties count half) and margin of rewards (n, 2)."""
+    margins = scores[:, 0] - scores[:, 1]
+    accuracy = float(((margins > 0) + 0.5 * (margins == 0)).mean())
+    return {"loss": float(np.logaddexp(0, -margins).mean()), "accuracy": accuracy, "margin": float(margins.mean())}
+
+
+def write_reward_model(reward: RewardModel, base: Path, folder: Path) -> Path:
+    """A new folder: the trunk as mlx-lm writes models, with its adapters fused, and the head beside it."""
+
+    def fill(beside: Path) -> None:
+        write_model(reward.loaded, base, beside / "trunk")
+        for path in (beside / "trunk").iterdir():
+            path.rename(beside / path.name)
+        (beside / "trunk").rmdir()
+        mx.save_safetensors(str(beside / HEAD), dict(reward.net.head.parameters()), metadata={"format": "mlx"})
+
+    return write_folder(folder, fill)
+
+
+def open_reward_model(folder: Path) -> RewardModel:
+    """A reward model for scoring. Raises ModelError for a folder that holds none."""
+    loaded = open_model(folder)
+    reward = make_reward_model(loaded, Adapter(kind="full"))
+    try:
+        head: Any = mx.load(str(folder / HEAD))
+        reward.net.head.load_weights(list(head.items()))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"{folder} is no reward model ({error})", f"a model folder with {HEAD} in it") from None
+    reward.net.freeze()
+    mx.eval(reward.net.parameters())
+    return reward
+
+
+# -- measuring ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RewardReport:
+    """How good a reward model is on pairs that it was not trained on. All in 0..1; 0.5 is a guess.
+
+    gap: accuracy on the training pairs minus held-out accuracy. shorter: accuracy on the pairs whose chosen answer has
+    fewer tokens. length: accuracy of "the longer is better", or of its contrary, whichever the training pairs say.
+    blind: accuracy of word counts of the answers alone, fitted to the training pairs: what can be had without prompts.
+    """
+
+    accuracy: Measure
+    gap: float
+    shorter: Measure
+    length: Measure
+    blind: Measure
+
+
+def reward_report(
+    train_scores: np.ndarray, held_scores: np.ndarray, pairs: Sequence[PairTokens], held_out: Sequence[PairTokens]
+) -> RewardReport:
+    """Every figure, from the rewards (n, 2) of both sets. Raises EmptyInput where one of the sets is empty."""
+    if not pairs or not held_out:
+        raise EmptyInput("No pairs to measure a reward model on", "training pairs and held-out pairs")
+    right = held_scores[:, 0] > held_scores[:, 1]
+    shorter = [len(pair.chosen) < len(pair.rejected) for pair in held_out]
+    return RewardReport(
+        accuracy=share(right.tolist()),
+        gap=float((train_scores[:, 0] > train_scores[:, 1]).mean() - right.mean()),
+        shorter=measured(lambda: share(right[np.array(shorter)].tolist())),
+        length=length_baseline(pairs, held_out),
+        blind=blind_baseline(pairs, held_out),
+    )
+
+
+def length_baseline(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens]) -> Measure:
+    """Held-out accuracy of the rule by length that fits the training pairs; equal lengths count half."""
+    sign = 1 if sum(np.sign(len(pair.chosen) - len(pair.rejected)) for pair in pairs) >= 0 else -1
+    signs = [sign * float(np.sign(len(pair.chosen) - len(pair.rejected))) for pair in held_out]
+    return mean([(1 + value) / 2 for value in signs], longer_is_better=sign > 0)
+
+
+def blind_baseline(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens], decay: float = 1e-2) -> Measure:
+    """Held-out accuracy of a Bradley-Terry model on the answers' token counts, which never sees a prompt.
+
+    Fitted by 300 steps of gradient descent on the logistic loss with a small L2 term; tokens are hashed into columns.
+    """
+    features, weights = _count_differences(pairs[:FITTED]), np.zeros(WORDS)
+    rate = 4.0 / max(1e-9, float((features**2).sum(1).mean()))  # about the inverse of the loss's curvature
+    for _ in range(300):
+        slope = -features.T @ (1 / (1 + np.exp(features @ weights))) / len(features)
+        weights -= rate * (slope + decay * weights)
+    return share((_count_differences(held_out) @ weights > 0).tolist())
+
+
+def _count_differences(pairs: Sequence[PairTokens]) -> np.ndarray:
+    """(n, WORDS): how often each token is in the chosen answer, minus in the rejected one."""
+    found = np.zeros((len(pairs), WORDS), np.float32)
+    for row, pair in enumerate(pairs):
+        np.add.at(found[row], np.array(pair.chosen) % WORDS, 1)
+        np.add.at(found[row], np.array(pair.rejected) % WORDS, -1)
+    return found
