@@ -51,9 +51,7 @@ def test_other_formulas_words_code_and_bombs_are_rejected() -> None:
 
 @SYMPY
 def test_formulas_are_sound_to_check() -> None:
-    checks = [
-        Check("symbolic", formula) for formula in ("(x+1)^2", "0", "y = 2x + 1", "x^2 + y^2 = 1", "sin(x)/x", "-1/2")
-    ]
+    checks = [Check("symbolic", formula) for formula in ("0", "y = (x+1)^2", "x^2 + y^2 = 1")]
     assert [(check, r.detail) for check, r in zip(checks, sound_all(checks, 0), strict=True) if not r.sound] == []
 
 

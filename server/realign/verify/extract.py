@@ -2,7 +2,8 @@
 
 A statement is what follows `Answer:`, `The answer is`, GSM8K's `####`, or stands in `\\boxed{}` or `<answer>` tags;
 without any mark the whole completion is the statement. Every statement has to be right, so that an answer that names
-two, or takes one back, is wrong and never right by luck.
+two, or takes one back, is wrong and never right by luck. Only prose that is no answer at all ("the answer is found by
+doubling") is passed over, where a marked one stands beside it.
 """
 
 from __future__ import annotations
@@ -28,14 +29,25 @@ TAKEN_BACK = re.compile(
 WRAPPERS = (("**", "**"), ("__", "__"), ("`", "`"), (r"\(", r"\)"), (r"\[", r"\]"), ("$$", "$$"), ("*", "*"))
 
 
+class Unreadable(str):
+    """What is wrong with a statement that is no answer at all."""
+
+    __slots__ = ()
+
+
 def judge_statements(answer: str, wrong: Callable[[str], str]) -> Decision:
     """Accept when every final answer is right. wrong: says what is wrong with one statement, "" when it is right."""
     if len(answer) > LONGEST:
         return "reject", f"the answer has {len(answer):,} characters, more than {LONGEST:,}"
-    found, rest = statements(answer)
-    if not any(found):
+    claims, rest = statements(answer)
+    if not any(text for text, _ in claims):
         return "reject", "there is no final answer"
-    faults = [wrong(statement) for statement in found]
+    judged = [(text, wrong(text), marked) for text, marked in claims]
+    if any(marked for _, marked in claims):
+        judged = [
+            (text, fault, marked) for text, fault, marked in judged if marked or not isinstance(fault, Unreadable)
+        ]
+    found, faults = [text for text, _, _ in judged], [fault for _, fault, _ in judged]
     if not all(faults) and any(faults):
         return "reject", f"it names different final answers: {', '.join(sorted(set(found)))[:200]}"
     if any(faults):
@@ -45,27 +57,26 @@ def judge_statements(answer: str, wrong: Callable[[str], str]) -> Decision:
     return "accept", "right"
 
 
-def statements(completion: str) -> tuple[list[str], str]:
-    """The statements in order, each tidied, and the text after the last mark. Thinking aloud is no answer."""
+def statements(completion: str) -> tuple[list[tuple[str, bool]], str]:
+    """The statements in order, tidied, each with whether a mark is before it; and the text after the last one."""
     text = completion.rpartition("</think>")[2].strip()
-    if tagged := TAG.findall(text):
-        return [tidied(found) for found in tagged], TAG.split(text)[-1]
-    lines, found, rest = text.splitlines(), list[str](), ""
+    if "</answer>" in text and (tagged := TAG.findall(text)):
+        return [(tidied(found), True) for found in tagged], TAG.split(text)[-1]
+    lines, found, last = text.splitlines(), list[tuple[str, bool]](), -1
     for number, line in enumerate(lines):
-        claims, after = claims_of(line, "\n".join(lines[number + 1 :]))
-        if claims:
-            found, rest = found + claims, after
-        if claims and not tidied(line[-len(claims[-1]) :] or line):
-            break
-    return ([tidied(claim) for claim in found], rest) if found else ([tidied(text)], "")
+        claims = claims_of(line)
+        if claims and not tidied(claims[-1][0]):  # a mark with nothing behind it claims all that stands below it
+            return [*found, (tidied("\n".join(lines[number + 1 :])), claims[-1][1])], ""
+        found += [(tidied(claim), marked) for claim, marked in claims]
+        last = number if claims else last
+    return (found, "\n".join(lines[last + 1 :])) if found else ([(tidied(text), True)], "")
 
 
-def claims_of(line: str, below: str) -> tuple[list[str], str]:
-    """What a line claims, and the text after it. A mark with nothing behind it claims all that stands below it."""
+def claims_of(line: str) -> list[tuple[str, bool]]:
+    """What a line claims: what stands behind its first mark or its prose ("the answer is"), else its boxes."""
     if mark := MARK.search(line):
-        said = next(part for part in mark.groups() if part is not None)
-        return ([said], below) if tidied(said) else ([below], "")
-    return boxed(line), below
+        return [(next(part for part in mark.groups() if part is not None), mark.lastgroup != "prose")]
+    return [(inside, True) for inside in boxed(line)]
 
 
 def boxed(line: str) -> list[str]:

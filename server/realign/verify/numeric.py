@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from realign.verify.check import Check, Decision
-from realign.verify.extract import judge_statements, tidied
+from realign.verify.extract import Unreadable, judge_statements, tidied
 from realign.verify.units import Unit, parse_unit
 
 LONGEST = 300  # characters of a statement that holds one number
@@ -67,7 +67,7 @@ def wrong(statement: str, wanted: Quantity, bare: bool, check: Check) -> str:
     """What is wrong with a statement, or "". bare: a number without a unit is taken in the unit asked for."""
     got = read_quantity(statement)
     if isinstance(got, str):
-        return got
+        return Unreadable(got)
     if check.spec.get("fraction"):
         return compared(shared(got), shared(wanted), check)
     if wanted.unit is None:

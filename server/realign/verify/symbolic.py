@@ -18,7 +18,7 @@ from typing import Any
 from realign.verify import expressions
 from realign.verify.check import Check, Decision
 from realign.verify.expressions import names, parse, value
-from realign.verify.extract import judge_statements
+from realign.verify.extract import Unreadable, judge_statements
 
 POINTS = 16
 FEWEST_POINTS = 3
@@ -67,7 +67,7 @@ def wrong(statement: str, wanted: Formula) -> str:
     try:
         got = read(statement)
     except ValueError as error:
-        return str(error)
+        return Unreadable(error)
     if got[1] != wanted[1]:
         return "it is an equation" if got[1] else "it is no equation"
     if differ(got, wanted):

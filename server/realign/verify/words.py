@@ -13,8 +13,9 @@ from itertools import pairwise
 from typing import Any
 
 from realign.verify.check import Check, Decision
-from realign.verify.extract import judge_statements
+from realign.verify.extract import Unreadable, judge_statements
 
+MORE_WORDS = 4
 QUOTES = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "‐": "-", "‑": "-", "–": "-", "\u00a0": " "})
 LABEL = re.compile(
     r"^(?:(?:option|choice|answer|letter)\s+)?[(\[]?(?P<label>[A-Za-z]|\d{1,2})(?:[)\]]|[.:)](?=\s|$)|(?=\s*$)|(?=\s+-\s))"
@@ -34,7 +35,15 @@ def exact(check: Check, answer: str) -> Decision:
     right = {normal(text, case) for text in (check.answer, *check.spec.get("aliases", ()))} - {""}
     if not right:
         return "unknown", "the reference answer is empty"
-    return judge_statements(answer, lambda said: "" if normal(said, case) in right else f"it says {said[:80]!r}")
+    return judge_statements(answer, lambda said: other_words(said, right, case))
+
+
+def other_words(said: str, right: set[str], case: bool) -> str:
+    """What is wrong with a statement, or "". One of many more words than any right answer is talk, not an answer."""
+    if normal(said, case) in right:
+        return ""
+    talk = len(said.split()) > MORE_WORDS + max(len(text.split()) for text in right)
+    return Unreadable(f"it says {said[:80]!r}") if talk else f"it says {said[:80]!r}"
 
 
 def normal(text: str, case: bool = False) -> str:
@@ -57,7 +66,7 @@ def choice(check: Check, answer: str) -> Decision:
 def unlike(got: str | None, wanted: str) -> str:
     """What is wrong with the choice that was made, or ""."""
     if got is None:
-        return "it names no single choice"
+        return Unreadable("it names no single choice")
     return "" if got == wanted else f"it chooses {got}, not {wanted}"
 
 
@@ -92,7 +101,7 @@ def ordering(check: Check, answer: str) -> Decision:
 def disorder(got: list[str] | None, wanted: list[str]) -> str:
     """What is wrong with an order, or ""."""
     if got is None:
-        return "it does not name every item once and nothing else"
+        return Unreadable("it does not name every item once and nothing else")
     return "" if got == wanted else f"it puts {got[0]!r} first" if got[0] != wanted[0] else "its order is another"
 
 
