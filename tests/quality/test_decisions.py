@@ -116,6 +116,7 @@ def test_a_rejected_pair_leaves_the_export_and_every_count_still_adds_up(tmp_pat
     assert (ledger(run)[-1].entered, ledger(run)[-1].kept, ledger(run)[-1].dropped) == (40, 38, 2)
     lines = [(run.folder / f"{split}.jsonl").read_text().splitlines() for split in ("train", "valid", "test")]
     assert sum(map(len, lines)) == 38
+    assert list(run.folder.glob("*.stale")) == []
 
 
 def test_a_rejection_that_is_taken_back_after_an_export_brings_the_row_back(tmp_path):

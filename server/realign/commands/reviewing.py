@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import webbrowser
@@ -44,7 +45,7 @@ def look_through(run: Run, words: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         serve(run, words.port, opened)
-    measure, command = overturned(run), f"realign review {words.run} --apply"
+    measure, command = overturned(run), f"realign review {shlex.quote(words.run)} --apply"
     if words.json:
         say_json({"run": run.id, "reviewed": asdict(measure), "write_the_dataset": command})
     else:

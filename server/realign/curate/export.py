@@ -58,7 +58,10 @@ def rejected_by_hand(evidence: Evidence, notes: dict[str, str]) -> Iterator[Drop
 
 
 def write_splits(run: Run) -> dict[tuple[Part, Split], Path]:
-    """Write the files of each part from the rows in the run; a split without rows is an empty file."""
+    """Write the files of each part from the rows in the run; a split without rows is an empty file.
+
+    What was set aside before goes: the new files stand for the records.
+    """
     rows: list[Row] = list(run.records("row"))
     written = {}
     for part in parts_of(rows):
@@ -67,6 +70,9 @@ def write_splits(run: Run) -> dict[tuple[Part, Split], Path]:
         for split in SPLITS:
             path = written[part, split] = folder / f"{split}.jsonl"
             write_atomically(path, (as_line(row) for row in rows if row.split == split and row.part == part))
+    for part in FOLDERS:
+        for split in SPLITS:
+            stale_path(run.folder, part, split).unlink(missing_ok=True)
     return written
 
 
@@ -84,11 +90,16 @@ def is_written(run: Run) -> bool:
 
 def set_aside(folder: Path) -> None:
     """Rename dataset files whose rows are being made anew: nobody should train on what no record stands behind."""
-    for part in FOLDERS.values():
+    for part in FOLDERS:
         for split in SPLITS:
-            path = folder / part / f"{split}.jsonl"
+            path = folder / FOLDERS[part] / f"{split}.jsonl"
             if path.exists():
-                path.replace(path.with_name(path.name + ".stale"))
+                path.replace(stale_path(folder, part, split))
+
+
+def stale_path(folder: Path, part: Part, split: Split) -> Path:
+    """Where a file is set aside."""
+    return folder / FOLDERS[part] / f"{split}.jsonl.stale"
 
 
 def as_line(row: Row) -> str:

@@ -158,8 +158,8 @@ def render(desk: Desk, view: View, at: str) -> str:
     drop = entry.drop if entry else None
     place, before, after = neighbors(chosen, entry.id if entry else "")
     return templates().get_template("review.html").render(
-        run=run.id, view=view, gone=bool(at) and at not in known, place=place, total=len(chosen), before=before,
-        after=after, splits=any(each.split for each in desk.entries), newest=newest_decision(run),
+        run=run.id, name=desk.name, view=view, gone=bool(at) and at not in known, place=place, total=len(chosen),
+        before=before, after=after, splits=any(each.split for each in desk.entries), newest=newest_decision(run),
         item=item_of(desk, entry) if entry else None, decision=decisions.get(entry.id) if entry else None,
         final=why_final(drop) if drop else "",
         twin=next((word for word in drop.detail.split() if word in known), "") if drop else "",

@@ -7,11 +7,13 @@ desk.commit(lambda: decide(run, row, keep=False))   the run is locked only for t
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from realign.errors import Busy, StorageError, UsageError
+from realign.intake.runs import name_of
 from realign.records import Document
 from realign.review.rows import Entry, read_entries
 from realign.run import DATABASE, Run
@@ -25,6 +27,7 @@ class Desk:
 
     def __init__(self, run: Run) -> None:
         self.run, self.inode = run, _inode(run)
+        self.name = shlex.quote(name_of(run.folder))  # what a command calls it
         self.entries: list[Entry] = []
         self.documents: dict[str, Document] = {}
         self.version = -1

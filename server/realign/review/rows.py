@@ -8,6 +8,7 @@ The mixed order is by a hash of the ids, so that the first rows looked at are a 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,35 +20,44 @@ from realign.run import Run
 from realign.settings import Settings
 
 SPLITS = ("", "train", "valid", "test")
-STRENGTHS = ("quality", "pass_rate")  # an example's scores that say how good it is, the first it has
+STRENGTHS = ("quality", "support", "pass_rate")  # an example's scores that say how good it is, the first it has
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One pair or example. strength: its gap or quality, the lowest first in the order "weakest"; split: "" for none.
 
-    drop: why the filter dropped it, None for what was kept.
+    mixed: its place in the mixed order. drop: why the filter dropped it, None for what was kept.
     """
 
     id: str
+    mixed: str
     strength: float
     split: str
     drop: Dropped | None
 
 
 Decisions = Mapping[str, Decision]
-SHOWS: dict[str, Callable[[Entry, Decision | None], bool]] = {
-    "undecided": lambda entry, decision: not entry.drop and not decision,
-    "kept": lambda entry, decision: not entry.drop and bool(decision and decision.keep),
-    "rejected": lambda entry, decision: not entry.drop and bool(decision and not decision.keep),
-    "all": lambda entry, decision: not entry.drop,
-    "dropped": lambda entry, decision: bool(entry.drop),
+SHOWS: dict[str, tuple[str, ...]] = {  # choice -> the states it shows
+    "undecided": ("undecided",),
+    "kept": ("kept",),
+    "rejected": ("rejected",),
+    "all": ("undecided", "kept", "rejected"),
+    "dropped": ("dropped",),
 }
 ORDERS: dict[str, Callable[[Entry], Any] | None] = {
-    "mixed": lambda entry: make_id("review", entry.id),
+    "mixed": lambda entry: entry.mixed,
     "weakest": lambda entry: entry.strength,
     "source": None,
 }
+
+
+def state_of(entry: Entry, decisions: Decisions) -> str:
+    """dropped by the filter, else kept or rejected by a person, else undecided."""
+    if entry.drop:
+        return "dropped"
+    decision = decisions.get(entry.id)
+    return "undecided" if decision is None else "kept" if decision.keep else "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +87,8 @@ def read_entries(run: Run) -> list[Entry]:
     splits = dict(run.db.execute(query))
     records: list[Pair | Example] = [*evidence.examples, *evidence.pairs]
     return [
-        Entry(record.id, strength_of(record), splits.get(record.id, ""), drops.get(record.id)) for record in records
+        Entry(each.id, make_id("review", each.id), strength_of(each), splits.get(each.id, ""), drops.get(each.id))
+        for each in records
     ]
 
 
@@ -92,14 +103,15 @@ def strength_of(record: Pair | Example) -> float:
 
 def choose(entries: Sequence[Entry], decisions: Decisions, view: View) -> list[Entry]:
     """The entries of a view, in its order."""
-    fits, order = SHOWS[view.show], ORDERS[view.order]
-    found = [e for e in entries if fits(e, decisions.get(e.id)) and view.split in ("", e.split)]
+    states, order = SHOWS[view.show], ORDERS[view.order]
+    found = [e for e in entries if state_of(e, decisions) in states and view.split in ("", e.split)]
     return sorted(found, key=order) if order else found
 
 
 def count_shows(entries: Sequence[Entry], decisions: Decisions, split: str) -> dict[str, int]:
     """How many entries each choice of `show` has within a split."""
-    return {show: len(choose(entries, decisions, View(show, split, "source"))) for show in SHOWS}
+    counts = Counter(state_of(entry, decisions) for entry in entries if split in ("", entry.split))
+    return {show: sum(counts[state] for state in states) for show, states in SHOWS.items()}
 
 
 def neighbors(chosen: Sequence[Entry], at: str) -> tuple[int, str, str]:
