@@ -156,6 +156,7 @@ class Training(Section):
     evaluate_every: int = Field(100, ge=1)
     save_every: int = Field(100, ge=1)
     memory_gb: float | None = Field(None, gt=0.0, description="None is what the machine recommends")
+    kl_limit: float = Field(1.0, gt=0.0, description="nats a token at which RL is ended as broken; the gate is at 0.1")
     seed: int = 0
 
 
@@ -175,6 +176,18 @@ class Preference(Section):
 
     beta: float = Field(0.1, gt=0.0, description="how dearly the policy pays for leaving the reference")
     loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
+
+
+class Reinforce(Section):
+    """Group-relative policy gradient: a step draws `samples` answers to each of `prompts` prompts."""
+
+    prompts: int = Field(8, ge=1)
+    samples: int = Field(8, ge=2, description="answers a prompt; their mean reward is what each is compared with")
+    max_tokens: int = Field(128, ge=1)
+    temperature: float = Field(1.0, gt=0.0, le=2.0)
+    kl_weight: float = Field(0.05, ge=0.0)
+    entropy_weight: float = Field(0.0, ge=0.0, description="the bonus for staying uncertain")
+    batch_size: int = Field(64, ge=1, description="answers drawn side by side")
 
 
 class Settings(Section):

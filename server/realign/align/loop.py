@@ -167,7 +167,7 @@ class _Loop:
         mx.eval(self.model.state, self.optimizer.state, norm)
         weight = _number(sums.pop("weight"))
         means = {name: _number(value) / weight for name, value in sums.items()}
-        self.check(step, means["loss"], _number(norm))
+        self.check(step, means["loss"], _number(norm), means.get("kl", 0.0))
         self.done = step + 1
         self.times.append((time.perf_counter() - begun, tokens))
         seconds, counted = (sum(column) for column in zip(*self.times, strict=True))
@@ -243,10 +243,16 @@ class _Loop:
             ) from error
         return summed
 
-    def check(self, step: int, loss: float, norm: float) -> None:
-        """Raises Diverged unless both are numbers."""
+    def check(self, step: int, loss: float, norm: float, kl: float) -> None:
+        """Raises Diverged unless loss and norm are numbers and the KL of an objective that reports it is bearable."""
+        kept = f"the checkpoint of step {self.saved} is kept" if self.saved else "no checkpoint had been written"
+        if kl > self.settings.kl_limit:
+            raise Diverged(
+                f"Step {step + 1} is {kl:.3g} nats a token away from the reference; {kept}",
+                f"at most {self.settings.kl_limit:g}",
+                "a lower learning rate, or a larger kl_weight",
+            )
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            kept = f"the checkpoint of step {self.saved} is kept" if self.saved else "no checkpoint had been written"
             raise Diverged(
                 f"Step {step + 1} gave a loss of {loss} and a gradient of norm {norm}; {kept}",
                 "finite numbers",

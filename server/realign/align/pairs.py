@@ -1,7 +1,7 @@
 """Preference pairs as tokens, and one forward pass over both answers in which their prompt is read once.
 
     pairs, faults = encode_pairs(loaded, [{"prompt": ..., "chosen": ..., "rejected": ...}])
-    after, before = forward_pairs(scorer, *collate(pairs)[:2])
+    after, before = forward_shared(scorer, *collate(pairs)[:2])
 
 The prompt's keys and values are repeated for the two answers, and gradients run through them: the same numbers as two
 whole sequences give, up to float rounding. A batch reads the first P tokens of each prompt once, P being the multiple
@@ -94,15 +94,23 @@ def batches_of(pairs: Sequence[PairTokens], *, rows: int = 64, tokens: int = 409
 
 
 def collate(pairs: Sequence[PairTokens]) -> Arrays:
-    """B pairs as arrays: prefix (B, P); tails (2B, W), the chosen ones first; places, targets, weights and owners (N,)
-    of the answers' tokens in the flat tails."""
-    shortest = min(len(pair.prompt) for pair in pairs)
+    """B pairs as the arrays of `collate_answers`, K = 2: the chosen answers, then the rejected ones."""
+    answers = [[pair.chosen for pair in pairs], [pair.rejected for pair in pairs]]
+    return collate_answers([pair.prompt for pair in pairs], answers)
+
+
+def collate_answers(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[Sequence[int]]]) -> Arrays:
+    """K answers to each of B prompts, answers[k][b], as arrays: prefix (B, P); tails (K * B, W), all first answers
+    first; places, targets, weights and owners (N,) of the answers' tokens in the flat tails."""
+    shortest = min(map(len, prompts))
     cut = shortest // BUCKET * BUCKET or shortest
-    answers = [(pair, answer) for side in ("chosen", "rejected") for pair in pairs for answer in [getattr(pair, side)]]
-    tails = [(*pair.prompt[cut:], *answer) for pair, answer in answers]
-    masks = [[0] * (len(pair.prompt) - cut) + [1] * len(answer) for pair, answer in answers]
+    ahead = [prompt[cut:] for prompt in prompts]
+    tails = [(*begun, *answer) for column in answers for begun, answer in zip(ahead, column, strict=True)]
+    masks = [
+        [0] * len(begun) + [1] * len(answer) for column in answers for begun, answer in zip(ahead, column, strict=True)
+    ]
     width = round_up(max(map(len, tails)), BUCKET)
-    prefix, padded = pad([pair.prompt[:cut] for pair in pairs], cut), pad(tails, width)
+    prefix, padded = pad([prompt[:cut] for prompt in prompts], cut), pad(tails, width)
     places, weights = learned_places(masks, width)
     targets = padded.reshape(-1)[places]
     return tuple(mx.array(part) for part in (prefix, padded, places, targets, weights, places // width))
@@ -113,24 +121,27 @@ def can_share(scorer: Scorer) -> bool:
     return scorer.plain and not any(hasattr(type(block), "checkpointed") for block in scorer.model.layers)
 
 
-def forward_pairs(scorer: Scorer, prefix: mx.array, tails: mx.array) -> tuple[mx.array, mx.array]:
-    """(after, before): hidden states (2B, W, D) after each token of the tails, and before it, where it is predicted."""
-    width = prefix.shape[1]
+def forward_shared(scorer: Scorer, prefix: mx.array, tails: mx.array) -> tuple[mx.array, mx.array]:
+    """(after, before): hidden states (K * B, W, D) after each token of the tails, and before it, where it is predicted.
+
+    prefix (B, P), tails (K * B, W): K answers to each of B prompts, all first answers first.
+    """
+    times, width = len(tails) // len(prefix), prefix.shape[1]
     if can_share(scorer):
         cache = [ConcatenateKVCache() for _ in make_prompt_cache(scorer.model)]
         last = scorer.body(prefix, cache=cache)[:, -1:]
         for layer in cache:
-            layer.keys, layer.values = (mx.concatenate([part, part]) for part in (layer.keys, layer.values))
+            layer.keys, layer.values = (mx.concatenate([part] * times) for part in (layer.keys, layer.values))
         after = scorer.body(tails, cache=cache)
-        return after, mx.concatenate([mx.concatenate([last, last]), after[:, :-1]], axis=1)
-    hidden = scorer.body(mx.concatenate([mx.concatenate([prefix, prefix]), tails], axis=1))
+        return after, mx.concatenate([mx.concatenate([last] * times), after[:, :-1]], axis=1)
+    hidden = scorer.body(mx.concatenate([mx.concatenate([prefix] * times), tails], axis=1))
     return hidden[:, width:], hidden[:, width - 1 : -1]
 
 
 def answer_logps(scorer: Scorer, arrays: Arrays) -> tuple[mx.array, mx.array]:
     """(log p, tokens) of each answer: (2B,) float32 each, the chosen ones first."""
     prefix, tails, places, targets, weights, owners = arrays
-    _, before = forward_pairs(scorer, prefix, tails)
+    _, before = forward_shared(scorer, prefix, tails)
     logps = said_logps(scorer, before, places, targets) * weights
     none = mx.zeros(len(tails))
     return none.at[owners].add(logps), none.at[owners].add(weights)

@@ -28,7 +28,7 @@ from realign.align.forward import Scorer, make_scorer
 from realign.align.loop import Report, Trained, feed_of, train
 from realign.align.losses import reward_loss
 from realign.align.models import open_model, prepare, write_folder, write_model
-from realign.align.pairs import Arrays, PairTokens, batches_of, both, collate, forward_pairs
+from realign.align.pairs import Arrays, PairTokens, batches_of, both, collate, forward_shared
 from realign.engine.mlx import Loaded
 from realign.errors import EmptyInput, ModelError
 from realign.quality.metrics import Measure, mean, measured, share
@@ -132,7 +132,7 @@ def make_objective(reward: RewardModel) -> Any:
 
 def _rewards(reward: RewardModel, prefix: mx.array, tails: mx.array, ends: mx.array) -> mx.array:
     """(2B,) float32."""
-    after, _ = forward_pairs(reward.scorer, prefix, tails)
+    after, _ = forward_shared(reward.scorer, prefix, tails)
     last = after[mx.arange(len(tails)), ends].astype(mx.float32)
     rewards: mx.array = reward.net.head(last)[:, 0]
     return rewards

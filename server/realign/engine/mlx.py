@@ -169,6 +169,14 @@ def generate(loaded: Loaded, requests: Sequence[Request], batch_size: int) -> li
 
 
 def _write(prompts: list[list[int]], requests: Sequence[Request], loaded: Loaded, batch_size: int) -> list[Answer]:
+    written = sample_tokens(loaded, prompts, requests, batch_size)
+    return [Answer(_decode(loaded, tokens[:-1] if end == "stop" else tokens), end) for tokens, end in written]
+
+
+def sample_tokens(
+    loaded: Loaded, prompts: list[list[int]], requests: Sequence[Request], batch_size: int
+) -> list[tuple[list[int], Any]]:
+    """(tokens, finish) of one answer a prompt, in order; tokens end with the end token where finish is "stop"."""
     writer = BatchGenerator(
         loaded.model,
         stop_tokens=[[token] for token in loaded.tokenizer.eos_token_ids],
@@ -182,15 +190,14 @@ def _write(prompts: list[list[int]], requests: Sequence[Request], loaded: Loaded
         finish: dict[int, Any] = {}
         while responses := writer.next_generated():
             for response in responses:
-                if response.finish_reason != "stop":
-                    tokens[response.uid].append(response.token)
+                tokens[response.uid].append(response.token)
                 if response.finish_reason:
                     finish[response.uid] = response.finish_reason
     finally:
         # The writer works a token ahead on a stream of its own; a sharded model's collectives must not meet later ones.
         mx.synchronize(writer.stream)
         writer.close()
-    return [Answer(_decode(loaded, tokens[place]), finish[place]) for place in places]
+    return [(tokens[place], finish[place]) for place in places]
 
 
 def _decode(loaded: Loaded, tokens: list[int]) -> str:

@@ -1,0 +1,230 @@
+"""Reinforcement: answers are drawn, rewarded, and made likelier or less likely by how they compare with their group.
+
+    tasks = make_tasks(loaded, prompts, facts)
+    trained = train_rl(loaded, reference, tasks, reward, held_out, training, adapter, Reinforce())
+
+A step draws K answers to each of B prompts from the policy as it is then, asks `reward` for a number for each, and
+takes one gradient step (losses.policy_loss) with the exact KL to the reference and the exact entropy. Draws depend on
+the seed and the step alone, so a resumed training draws what an unbroken one would have drawn. `reward` may be a reward
+model (reward.score_answers), a verifier, or any function of the answers. Every answer token weighs the same. A draw is
+used for one update, so no ratio is ever clipped: the policy that drew is the policy that is trained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+
+from realign.align.batches import Rows, make_batches
+from realign.align.checkpoints import Checkpoints
+from realign.align.forward import Scorer, make_scorer, sliced
+from realign.align.hacking import signs_of
+from realign.align.loop import Feed, Report, Trained, train
+from realign.align.losses import entropy, full_kl, group_advantages, policy_loss, token_logps
+from realign.align.models import prepare
+from realign.align.pairs import Arrays, collate_answers, forward_shared
+from realign.engine import Request
+from realign.engine.mlx import Loaded, encode, render, sample_tokens
+from realign.errors import Diverged, EmptyInput
+from realign.records import make_id
+from realign.settings import Adapter, Reinforce, Training
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A prompt, its tokens, and whatever its reward needs to know (a right answer, a cited span)."""
+
+    prompt: str
+    tokens: tuple[int, ...]
+    facts: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """An answer that the policy drew. tokens hold the end token where it ended by itself (finish "stop")."""
+
+    task: Task
+    text: str
+    tokens: tuple[int, ...]
+    finish: str
+
+
+RewardFunction = Callable[[Sequence[Rollout]], Sequence[float]]
+
+
+def make_tasks(loaded: Loaded, prompts: Sequence[str], facts: Sequence[Any] | None = None) -> list[Task]:
+    """Prompts in the model's chat format. Raises EmptyInput for none."""
+    if not prompts:
+        raise EmptyInput("No prompts to draw answers to", "at least one")
+    known = facts if facts is not None else [None] * len(prompts)
+    return [
+        Task(prompt, tuple(encode(loaded, render(loaded, prompt))), fact)
+        for prompt, fact in zip(prompts, known, strict=True)
+    ]
+
+
+def draw(loaded: Loaded, tasks: Sequence[Task], seeds: Sequence[int], settings: Reinforce) -> list[Rollout]:
+    """One answer a task, in order, each from its own seed; 0 temperature is not offered, since it draws nothing."""
+    requests = [Request("", seed, settings.max_tokens, settings.temperature) for seed in seeds]
+    loaded.model.eval()
+    written = sample_tokens(loaded, [list(task.tokens) for task in tasks], requests, settings.batch_size)
+    texts = [tokens[:-1] if finish == "stop" else tokens for tokens, finish in written]
+    return [
+        Rollout(task, str(loaded.tokenizer.decode(text, skip_special_tokens=True)).strip(), tuple(tokens), finish)
+        for task, text, (tokens, finish) in zip(tasks, texts, written, strict=True)
+    ]
+
+
+def rewards_of(reward: RewardFunction, rollouts: Sequence[Rollout]) -> np.ndarray:
+    """(n,) rewards. Raises Diverged for one that is no number."""
+    found = np.asarray(reward(rollouts), np.float64)
+    bad = np.flatnonzero(~np.isfinite(found))
+    if found.shape != (len(rollouts),) or len(bad):
+        what = f"{found[bad[0]]} for the answer {rollouts[bad[0]].text[:100]!r}" if len(bad) else f"{found.shape}"
+        raise Diverged(f"The reward function gave {what}", "one finite number an answer", "a mended reward function")
+    return found
+
+
+def train_rl(
+    loaded: Loaded,
+    reference: Any,
+    tasks: Sequence[Task],
+    reward: RewardFunction,
+    held_out: Sequence[Task],
+    training: Training,
+    adapter: Adapter,
+    settings: Reinforce,
+    *,
+    checkpoints: str | Path | None = None,
+    base: str = "",
+    progress: Callable[[Report], None] = lambda report: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train in place; the schedule's steps are draws. reference: models.twin(loaded.model) from before.
+
+    Reports carry, beside KL and entropy in nats a token, the signs of hacking.signs_of for the step's draw, and `idle`,
+    the share of prompts whose answers all earned the same and taught nothing. base: whatever else must be the same to
+    resume (model, reward). held_out: prompts whose mean reward is measured; its negative is the held-out loss. Raises
+    what loop.train raises, and EmptyInput for no tasks.
+    """
+    prepare(loaded.model, adapter, training.seed)
+    source = _Source(loaded, tasks, reward, training, settings)
+    sections = (training, adapter, settings)
+    identity = make_id("rl", base, *(task.tokens for task in tasks), *(part.model_dump_json() for part in sections))
+    reports: list[Report] = []
+
+    def tell(report: Report) -> None:
+        reports.append(dataclasses.replace(report, metrics={**report.metrics, **source.signs}))
+        progress(reports[-1])
+
+    with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
+        trained = train(
+            loaded.model,
+            make_objective(loaded, reference, settings),
+            Feed(source.batches, source.collate, source.tokens),
+            training,
+            checkpoints=kept,
+            evaluate=(lambda: mean_reward(loaded, held_out, reward, settings)) if held_out else None,
+            progress=tell,
+            stopping=stopping,
+        )
+    return dataclasses.replace(trained, reports=tuple(reports))
+
+
+def mean_reward(
+    loaded: Loaded, tasks: Sequence[Task], reward: RewardFunction, settings: Reinforce, seed: int = 0
+) -> dict[str, float]:
+    """One drawn answer a task: the mean reward, and its negative as the loss to be lowered."""
+    rollouts = draw(loaded, tasks, [seed + n for n in range(len(tasks))], settings)
+    value = float(rewards_of(reward, rollouts).mean())
+    return {"loss": -value, "reward": value}
+
+
+class _Source:
+    """Draws a step's answers when the loop asks for its batches, and keeps them until the next step."""
+
+    def __init__(
+        self, loaded: Loaded, tasks: Sequence[Task], reward: RewardFunction, training: Training, settings: Reinforce
+    ) -> None:
+        self.loaded, self.tasks, self.reward, self.training, self.settings = loaded, tasks, reward, training, settings
+        # One size for all: which prompts a step takes depends on the seed alone.
+        self.order = make_batches([(1,)] * len(tasks), rows=settings.prompts, tokens=1 << 62, seed=training.seed)
+        self.groups: list[list[Rollout]] = []
+        self.advantages = np.zeros((0, 0))
+        self.signs: dict[str, float] = {}
+
+    def batches(self, step: int) -> Sequence[Rows]:
+        """Draw, reward, and divide the groups by the budget of tokens."""
+        samples = self.settings.samples
+        tasks = [self.tasks[row] for row in self.order.at(step)]
+        seeds = [
+            int(make_id(self.training.seed, step, n, k)[:7], 16) for n in range(len(tasks)) for k in range(samples)
+        ]
+        rollouts = draw(self.loaded, [task for task in tasks for _ in range(samples)], seeds, self.settings)
+        self.loaded.model.train()
+        rewards = rewards_of(self.reward, rollouts)
+        self.groups = [rollouts[n * samples : (n + 1) * samples] for n in range(len(tasks))]
+        self.advantages = np.array(group_advantages(mx.array(rewards.reshape(-1, samples).astype(np.float32))))
+        self.signs = signs_of([r.text for r in rollouts], [len(r.tokens) for r in rollouts], rewards.tolist())
+        self.signs["idle"] = float((self.advantages == 0).all(axis=1).mean())
+        sizes = [(len(group[0].task.tokens), samples * max(len(r.tokens) for r in group)) for group in self.groups]
+        return make_batches(sizes, rows=self.training.rows, tokens=self.training.tokens).epoch(0)
+
+    def collate(self, rows: Rows) -> Arrays:
+        """The arrays of pairs.collate_answers, and each answer token's advantage (N,)."""
+        groups = [self.groups[row] for row in rows]
+        columns = [[group[k].tokens for group in groups] for k in range(self.settings.samples)]
+        arrays = collate_answers([group[0].task.tokens for group in groups], columns)
+        flat = self.advantages[list(rows)].T.reshape(-1)  # all first answers first, as the tails are
+        return *arrays, mx.array(flat[np.array(arrays[-1])].astype(np.float32))
+
+    def tokens(self, rows: Rows) -> int:
+        """Real tokens of whole groups, each prompt counted once."""
+        groups = [self.groups[row] for row in rows]
+        return sum(len(group[0].task.tokens) + sum(len(r.tokens) for r in group) for group in groups)
+
+
+def make_objective(loaded: Loaded, reference: Any, settings: Reinforce) -> Any:
+    """The loop's objective: the arrays of _Source.collate to summed losses and the number of answer tokens."""
+    policy, other = make_scorer(loaded.model, 0), make_scorer(reference, 0)
+
+    def objective(model: Any, *arrays: mx.array) -> Any:
+        prefix, tails, places, targets, weights, _, advantages = arrays
+        _, mine = forward_shared(policy, prefix, tails)
+        _, theirs = forward_shared(other, prefix, tails)
+        mine, theirs = (states.reshape(-1, states.shape[-1])[places] for states in (mine, mx.stop_gradient(theirs)))
+        logps, kl, certainty = _measures(policy, other, mine, theirs, targets).T
+        losses = policy_loss(
+            logps, mx.stop_gradient(logps), advantages, kl, certainty,
+            kl_weight=settings.kl_weight, entropy_weight=settings.entropy_weight,
+        )  # fmt: skip
+        sums = {"kl": (kl * weights).sum(), "entropy": (certainty * weights).sum()}
+        return (losses * weights).sum(), weights.sum(), sums
+
+    return objective
+
+
+def _measures(policy: Scorer, reference: Scorer, mine: mx.array, theirs: mx.array, targets: mx.array) -> mx.array:
+    """(N, 3): log p, KL(p || q) and entropy of p at each answer token, from hidden states (N, D)."""
+    their_head = reference.head or (lambda logits: logits)
+
+    def measure(head: Any, mine: mx.array, theirs: mx.array, said: mx.array) -> mx.array:
+        logits = head(mine)
+        return mx.stack([token_logps(logits, said), full_kl(logits, their_head(theirs)), entropy(logits)], axis=-1)
+
+    found: mx.array = sliced(policy, measure, mine, theirs, targets)
+    return found
+
+
+def is_rising(values: Sequence[float]) -> bool:
+    """Whether the last third of a curve is higher on average than its first third; False for fewer than 3 values."""
+    third = len(values) // 3
+    return third > 0 and math.fsum(values[-third:]) > math.fsum(values[:third])
