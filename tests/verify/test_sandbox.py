@@ -46,7 +46,7 @@ def test_a_sandbox_that_does_not_contain_is_refused_and_its_holes_are_named(tool
     run = f'exec "$2" -I -S -c "{start}" "${{10}}" "${{11}}" "${{12}}"'
     put(tool, f'#!/bin/sh\nwhile [ "$1" != "--" ]; do shift; done\n{run}\n')
     reason = sandbox.why_not()
-    for hole in ("make a socket", "see other processes", "see the home folder"):
+    for hole in ("reach a server", "see other processes", "see the home folder"):
         assert hole in reason
 
 

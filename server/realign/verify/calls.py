@@ -2,7 +2,7 @@
 
 New processes and threads, signals, tracing, sockets, namespaces, mounts, keys, memory and queues that no limit counts,
 and the doors through which kernels were broken. Another architecture's calls kill. The program is empty on a machine
-whose numbers this table lacks: namespaces, limits and the read-only system hold there without it.
+whose numbers this table lacks: what namespaces and limits do not hold there, the probe finds, and no code runs.
 """
 
 from __future__ import annotations

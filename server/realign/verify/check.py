@@ -26,7 +26,7 @@ class Check:
         ordering  items: the texts to be put in order; answer names them in the right order
         symbolic  nothing
         code      tests: list of assert lines, with setup: code before them (MBPP); or prompt, entry_point and test
-                  (HumanEval). seconds: processor time of the answer, and of the tests (default 3)
+                  (HumanEval). seconds: processor time of the answer, and of the tests (default 5)
     """
 
     verifier: str

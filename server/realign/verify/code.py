@@ -20,7 +20,7 @@ from realign.verify.sandbox import SECONDS, Broken, Room, why_not
 
 LONGEST = 100_000  # characters of an answer's code
 MOST_CALLS = 20_000  # of an answer by its tests
-WALL = 3  # seconds of wall time for a second of processor time
+WALL = 1.8  # seconds of wall time for a second of processor time
 FENCE = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
 VERDICTS: Mapping[str, Any] = {"passed": "accept", "failed": "reject"}
 

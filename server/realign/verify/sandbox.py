@@ -17,6 +17,7 @@ import json
 import os
 import selectors
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from realign.errors import UsageError
 from realign.verify import calls
 
 MEGABYTES = 512  # address space of a room
-SECONDS = 3  # processor time of a room
+SECONDS = 5  # processor time of a room
 LONGEST = 4 << 20  # bytes of a message from a room
 PROBE_SECONDS = 20.0
 INSIDE = Path(__file__).with_name("inside")
@@ -137,8 +138,9 @@ def _tried(path: str) -> str:
     if tool is None or shutil.which(tool, path=path) is None:
         return f"{tool or 'a sandbox'} was not found on this system"
     try:
-        with Room("probe") as room:
-            can = room.ask(home(), time.monotonic() + PROBE_SECONDS).get("can")
+        with socket.create_server(("127.0.0.1", 0)) as server, Room("probe") as room:
+            place = {**home(), "port": server.getsockname()[1]}
+            can = room.ask(place, time.monotonic() + PROBE_SECONDS).get("can")
     except (Broken, OSError, TimeoutError) as error:
         return f"{tool} is there and does not work: its room {error}"
     return f"the room of {tool} can {' and '.join(can)}" if can else ""
