@@ -119,7 +119,8 @@ def test_what_the_filter_dropped_says_why_and_comes_back_when_it_is_kept(tmp_pat
     client = ask(run)
     page = client.get("/?show=dropped").text
     assert "Dropped by the filter, duplicates: near duplicate (0.91). Keep takes it back" in words_of(page)
-    post(client, "/decide", at=shown(page), verdict="keep", show="dropped")
+    after = post(client, "/decide", at=shown(page), verdict="keep", show="dropped").text
+    assert "You keep it: it comes back" in words_of(after)
     assert latest(run)[shown(page)].overrides == "filter"
     assert "filter" in [state.name for state in workflow.states(run) if state.status == "stale"]
 
