@@ -34,6 +34,7 @@ RIGHT = [
     (number("$5"), ["$5", "5 dollars", "500 cents", "$5.00"]),
     (CAPITAL, ["B", "(b)", "B.", "B) Rome", "Rome", "Answer: B", "option B", "The answer is (B)",
                "The answer is B: Rome"]),
+    (Check("choice", "A", {"choices": ["B", "A"]}), ["A", "(a)", "A) B"]),
     (ORDER, ["a, b, c d", "1. a\n2. b\n3. c d", "a -> b -> c d", "Answer:\n1) A\n2) B\n3) C d",
              "a, then b and finally c d"]),
     (CYCLE, ["krebs cycle", "Answer: the Krebs cycle.", "**Krebs cycle**", '"Krebs cycle"', "Citric acid cycle"]),
@@ -71,6 +72,26 @@ def test_right_answers_are_accepted_in_every_usual_form() -> None:
 
 def test_wrong_answers_and_tricks_are_rejected_and_never_undecided() -> None:
     assert [key for key, verdict in verdicts(WRONG).items() if verdict != "reject"] == []
+
+
+def test_long_and_repetitive_answers_are_rejected_and_not_brooded_over() -> None:
+    parts = [
+        "->",
+        "1,",
+        "(",
+        r"\boxed{",
+        "<answer>",
+        "the answer is ",
+        "Answer:",
+        "a ",
+        "\n",
+        ". ",
+        "#### \n",
+        "and ",
+        "B) ",
+    ]
+    asked = [(check, (part * 50_000)[:90_000] + "x") for part in parts for check in (THOUSAND, CAPITAL, ORDER, CYCLE)]
+    assert {outcome.verdict for outcome in verify_all(asked)} == {"reject"}
 
 
 @pytest.mark.parametrize(

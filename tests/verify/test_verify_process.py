@@ -56,3 +56,11 @@ def test_a_child_killed_from_outside_is_replaced() -> None:
         outcome, whole = process.asked(child, FIVE, "5", 5)
     assert (outcome.verdict, whole) == ("unknown", False)
     assert verify_all([(FIVE, "5")])[0].verdict == "accept"
+
+
+@pytest.mark.usefixtures("faulty")
+def test_a_child_whose_parent_no_longer_waits_ends_itself() -> None:
+    with process.Child() as child:
+        with pytest.raises(TimeoutError):
+            child.ask(Check("exact", "x", {"do": "hang"}), "x", 0.01)
+        assert child.process.wait(timeout=30) == -signal.SIGALRM

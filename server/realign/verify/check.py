@@ -20,8 +20,9 @@ class Check:
     verifier: a name in `verify.VERIFIERS`. answer: the reference answer as text; for code, the reference solution.
     spec: what else decides, all of it optional except for choice and code, and all of it JSON:
         exact     aliases: list of other right answers. case: true when upper and lower case differ
-        numeric   unit: the unit asked for ("km", "%", "$"). tolerance: absolute, in the reference's unit. relative: a
-                  share of the reference. fraction: true when 0.2 and 20 % are the same answer
+        numeric   unit: the unit asked for ("km", "%", "$"); without it a reference in a unit needs one in the answer.
+                  tolerance: absolute, in the reference's unit. relative: a share of the reference.
+                  fraction: true when 0.2 and 20 % are the same answer
         choice    choices: list of texts (labelled A, B, ...) or {label: text}; answer is the label or the text
         ordering  items: the texts to be put in order; answer names them in the right order
         symbolic  nothing

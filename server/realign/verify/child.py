@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 
 from realign.verify import VERIFIERS
@@ -23,11 +24,13 @@ def serve(megabytes: int) -> None:
     os.dup2(2, 1)  # whatever prints must not be read as a verdict
     print("ready", file=out, flush=True)
     for line in sys.stdin.buffer:
-        fields, answer = json.loads(line)
+        fields, answer, seconds = json.loads(line)
+        signal.setitimer(signal.ITIMER_REAL, 2 * seconds + 1)  # ends a child whose parent is gone
         try:
             verdict, detail = VERIFIERS[fields["verifier"]](Check(**fields), answer)
         except Exception as error:
             verdict, detail = "unknown", f"{type(error).__name__}: {error}"
+        signal.setitimer(signal.ITIMER_REAL, 0)
         print(json.dumps([verdict, detail[:2000]]), file=out, flush=True)
 
 

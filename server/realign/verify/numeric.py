@@ -106,9 +106,10 @@ def short(value: Fraction) -> str:
 
 def read_quantity(text: str) -> Quantity | str:
     """The one number of a statement with its unit, or why there is not exactly one."""
-    text = plain(tidied(text))
+    text = tidied(text)
     if len(text) > LONGEST:
         return f"{len(text):,} characters where one number was expected"
+    text = plain(text)
     if any(sign.isnumeric() and not sign.isascii() for sign in text.replace("²", "").replace("³", "")):
         return "its digits are not plain digits"
     match = NUMBER.search(text)

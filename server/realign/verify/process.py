@@ -41,7 +41,11 @@ class Child:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )
-        self.line(START_SECONDS)
+        try:
+            self.line(START_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self) -> Child:
         return self
@@ -57,7 +61,7 @@ class Child:
     def ask(self, check: Check, answer: str, seconds: float) -> tuple[str, str]:
         """The verdict on one answer and its detail. Raises TimeoutError; OSError or ValueError from a broken child."""
         assert self.process.stdin
-        self.process.stdin.write(json.dumps([asdict(check), answer]).encode() + b"\n")
+        self.process.stdin.write(json.dumps([asdict(check), answer, seconds]).encode() + b"\n")
         self.process.stdin.flush()
         verdict, detail = json.loads(self.line(seconds))
         return str(verdict), str(detail)

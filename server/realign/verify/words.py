@@ -23,7 +23,7 @@ LABEL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 JOINTS = re.compile(
-    r"(?:[\s,;:>|*()\[\].-]|->|→|⟶|=>|<|\b(?:then|and|next|first|second|third|last|lastly|finally|followed|by|the)\b|"
+    r"(?:[\s,;:<>=→⟶|*()\[\].-]|\b(?:then|and|next|first|second|third|last|lastly|finally|followed|by|the)\b|"
     r"\b\d{1,2}(?=[.):]))*",
     re.IGNORECASE,
 )
@@ -79,6 +79,8 @@ def labelled(choices: Any) -> dict[str, str]:
 
 def label_of(said: str, choices: Mapping[str, str]) -> str | None:
     """The one label a statement names, or None: "B", "(b)", "B) Paris", "Paris"; a text two choices share is none."""
+    if said.strip().upper() in choices:
+        return said.strip().upper()
     by_text = [label for label, text in choices.items() if normal(text) == normal(said)]
     if by_text:
         return by_text[0] if len(by_text) == 1 else None
