@@ -57,6 +57,18 @@ def test_a_task_shows_its_answer_its_verifier_and_every_trial(tmp_path):
     assert "reference 117 accept accept" in seen and "planted 118 reject reject" in seen
 
 
+def test_an_existing_row_shows_its_line_its_earlier_turns_and_its_tools(tmp_path):
+    def given(batches: Batches) -> None:
+        turns = ({"role": "system", "content": "You are a pilot."}, {"role": "user", "content": "When?"})
+        changes = {"passage": {"role": "given"}, "prompt": {"turns": turns, "tools": ({"name": "tides"},)}}
+        records = batches["source"].records
+        batches["source"].records = [dataclasses.replace(each, **changes.get(each.kind, {})) for each in records]
+
+    seen = words_of(ask(build_run(tmp_path, pairs=4, until="filter", change=given)).get("/").text)
+    assert re.search(r"harbors.md, line \d+", seen)
+    assert "system: You are a pilot." in seen and "user: When?" in seen and '{"name": "tides"}' in seen
+
+
 def test_a_decision_is_in_the_run_at_once_and_the_next_row_is_shown(tmp_path):
     run = build_run(tmp_path, until="filter")
     client = ask(run)

@@ -36,10 +36,11 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row on the page. The passage is before + sample.quote + after, verbatim."""
+    """One row on the page. The passage is before + sample.quote + after, verbatim; place is its page, or its line."""
 
     entry: Entry
     sample: Sample
+    place: str
     before: str
     after: str
     tables: tuple[Table, ...]
@@ -49,10 +50,10 @@ def make_item(run: Run, settings: Settings, entry: Entry, documents: Documents) 
     """Gather one row. documents: those that were read already, filled as needed. Raises KeyError for a lost record."""
     evidence, each = read_row(run, settings, entry, documents)
     passage = evidence.passages[each.prompt.parent]
-    text = evidence.documents[0].text
+    text, sample = evidence.documents[0].text, make_sample(evidence, each, entry.split)
     return Item(
-        entry, make_sample(evidence, each, entry.split), text[passage.start : each.prompt.start],
-        text[each.prompt.end : passage.end], tuple(tables_of(each, evidence)),
+        entry, sample, f"{'line' if passage.role == 'given' else 'page'} {sample.page}",
+        text[passage.start : each.prompt.start], text[each.prompt.end : passage.end], tuple(tables_of(each, evidence)),
     )  # fmt: skip
 
 
@@ -107,6 +108,7 @@ def tables_of(each: Selected, evidence: Evidence) -> Iterator[Table]:
         yield of_task(evidence.tasks[record.task])
     taught = record.chosen if isinstance(record, Pair) else record.completion
     tables = (
+        Table("Tools that may be called", ("",), tuple((_plain(tool),) for tool in each.prompt.tools)),
         of_ratings(evidence.ratings, evidence), of_difficulty(evidence.difficulties.get(taught)),
         of_groundings(evidence.groundings, taught, evidence), of_trials(evidence.trials, record),
     )  # fmt: skip
