@@ -329,7 +329,7 @@ async def test_everything_a_client_lists_fits_and_every_parameter_has_a_type() -
 async def test_every_workflow_has_a_prompt_that_names_the_tools_in_order() -> None:
     async with Client(tools.server) as client:
         prompts = (await client.list_prompts()).prompts
-        assert {prompt.name for prompt in prompts} == {f"{name}-{data_type}" for name, data_type in WORKFLOWS}
+        assert {prompt.name for prompt in prompts} == {f"{name}-{kind.replace('_', '-')}" for name, kind in WORKFLOWS}
         text = str((await client.get_prompt("curate-dpo", {"sources": "book.pdf", "model": "Qwen 7B"})).messages)
     order = ["book.pdf", "Qwen 7B", "detect_data_type", "plan_hardware", "run_stage", "check_gates", "summarize"]
     assert [text.index(word) for word in order] == sorted(text.index(word) for word in order)

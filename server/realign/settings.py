@@ -72,6 +72,19 @@ class Select(Section):
         return self
 
 
+class Grounding(Section):
+    """Anti-hallucination data: the shares of the mix, and what an answer must have to be taught. All in 0..1."""
+
+    refusal: float = Field(0.4, ge=0.0, le=1.0, description="share of refusals of what the passage does not tell")
+    hedged: float = Field(0.3, ge=0.0, le=1.0, description="share of answers that say how sure they are, or may be")
+    confident: float = Field(0.2, ge=0.0, le=1.0, description="share of plain answers with a citation")
+    edge: float = Field(0.1, ge=0.0, le=1.0, description="share of false premises, half answers, numbers close by")
+    slack: float = Field(0.1, ge=0.0, le=1.0, description="how far a share may exceed its target where another lacks")
+    support: float = Field(0.5, ge=0.0, le=1.0, description="a claim is supported from here on")
+    guess: float = Field(0.5, ge=0.0, le=1.0, description="an inference less sure than this is not taught")
+    fewest_cases: int = Field(12, ge=1, description="measured cases behind a stated confidence")
+
+
 class Filter(Section):
     """Removing rows. Lengths in words; similarities as Jaccard of 5-word shingles, or a 0..100 fuzzy ratio."""
 
@@ -110,6 +123,13 @@ class Gates(Section):
     pairs_medium: int = 100
     length_bias: float = 0.70
     decontamination: float = 0.90
+    calibration_high: float = Field(0.10, description="expected calibration error over ten equal bins")
+    calibration_medium: float = 0.15
+    citation_accuracy: float = 0.85
+    factuality: float = 0.90
+    hallucination: float = Field(0.10, description="the share of answers with an unsupported claim stays under this")
+    mix_high: float = Field(0.75, description="how much of the mix asked for was reached")
+    mix_medium: float = 0.65
     training_pairs: int = 1000
     start_kl: float = Field(1e-4, description="nats a token, policy against reference before a step was taken")
     loss_falls: float = Field(0.0, description="nats a token: held-out loss before minus after SFT is above this")
@@ -198,6 +218,7 @@ class Settings(Section):
     candidates: Candidates = Candidates()
     judge: Judge = Judge()
     select: Select = Select()
+    grounding: Grounding = Grounding()
     filter: Filter = Filter()
     export: Export = Export()
     gates: Gates = Gates()

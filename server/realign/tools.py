@@ -221,7 +221,11 @@ async def show_run(run: str) -> str:
         raise ResourceNotFoundError(str(error)) from error
 
 
-PROMPTS: dict[DataType, str] = {"dpo": "DPO preference pairs"}  # what each curates; a prompt curate-<data type> each
+# What each data type's curation gives; a prompt curate-<data type> each.
+PROMPTS: dict[DataType, str] = {
+    "dpo": "DPO preference pairs",
+    "anti_hallucination": "grounded answers, refusals and hedges against hallucination",
+}
 STEPS = """\
 1. Call detect_data_type with the sentence above; if it is unsure, ask its question.
 2. If a model is named, call plan_hardware with it and tell me machine, batch size, time and cost.

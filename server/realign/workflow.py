@@ -17,8 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from realign.curate import candidates, export, filter, judge, select, source
+from realign.curate.grounding import candidates as answers
+from realign.curate.grounding import claims, mix, recheck
+from realign.curate.grounding import judge as claim_judge
 from realign.errors import Blocked, Interrupted, UsageError
-from realign.quality.checks import preferences, shared
+from realign.quality.checks import grounding, preferences, shared
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
 from realign.run import Batch, Run, StageState
@@ -73,7 +76,29 @@ CURATE_DPO = (
     replace(EXPORT, gates=preferences.EXPORT),
 )  # fmt: skip
 
-WORKFLOWS: dict[tuple[str, str], tuple[Stage, ...]] = {("curate", "dpo"): CURATE_DPO}
+CURATE_ANTI_HALLUCINATION = (
+    replace(SOURCE, act=claims.read_and_claim, code=(*SOURCE.code, "curate/grounding", "curate/judges")),
+    replace(
+        CANDIDATES, act=answers.answer_prompts, inputs=answers.inputs, sections=("candidates", "grounding"),
+        code=("curate/grounding", "curate/authors", "curate/judges", "engine", "templates"),
+    ),
+    Stage(
+        "judge", claim_judge.judge_claims, (grounding.EVERY_CLAIM_JUDGED,), sections=("judge",),
+        code=("curate/grounding", "curate/judges", "quality/citations.py", "engine", "templates"),
+        inputs=claim_judge.inputs,
+    ),
+    Stage("select", mix.choose_mix, grounding.SELECTION, ("grounding",), ("curate/grounding",), mix.inputs),
+    replace(
+        FILTER, act=recheck.drop_unfit, gates=(shared.DECONTAMINATION, *grounding.KEPT),
+        code=(*FILTER.code, "curate/grounding"),
+    ),
+    replace(EXPORT, gates=grounding.EXPORT),
+)  # fmt: skip
+
+WORKFLOWS: dict[tuple[str, str], tuple[Stage, ...]] = {
+    ("curate", "dpo"): CURATE_DPO,
+    ("curate", "anti_hallucination"): CURATE_ANTI_HALLUCINATION,
+}
 
 # -- looking up -----------------------------------------------------------------------------------------------------
 

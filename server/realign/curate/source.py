@@ -34,8 +34,8 @@ def inputs(run: Run, settings: Settings) -> str:
     return f"{hashes};{author_identity(settings.source.author)};{settings.gates.parse_success}"
 
 
-def read_and_ask(work: Work) -> Iterator[Batch]:
-    """Read every source, then ask about every passage."""
+def read_and_ask(work: Work, open_author: Callable[[Work], Any] | None = None) -> Iterator[Batch]:
+    """Read every source, then ask about every passage. open_author: who asks; None is the author of the settings."""
     sources, seen = work.run.noted("sources", []), work.run.done(work.stage)
     for place, source in enumerate(sources):
         if _key(source) not in seen:
@@ -47,7 +47,7 @@ def read_and_ask(work: Work) -> Iterator[Batch]:
     if not work.run.count("document"):
         reasons = "; ".join(f"{drop.record}: {drop.detail}" for _, drop in work.run.drops(work.stage))
         raise EmptySource("No document could be read", reasons, "another source, or OCR for scans")
-    yield from _ask(work)
+    yield from _ask(work, open_author or _author)
 
 
 def _same_file(source: dict[str, Any], twin: dict[str, Any]) -> Batch:
@@ -101,7 +101,7 @@ def _below_gate(document: Document, needed: float) -> Dropped | None:
     return Dropped(document.id, "document", "parse gate", "too few pages gave text", detail)
 
 
-def _ask(work: Work) -> Iterator[Batch]:
+def _ask(work: Work, open_author: Callable[[Work], Any]) -> Iterator[Batch]:
     """Ask about the passages of every document that were not asked about yet."""
     seen = work.run.done(work.stage)
     documents = {document.id: document for document in work.run.records("document")}
@@ -111,7 +111,7 @@ def _ask(work: Work) -> Iterator[Batch]:
     pending = [p for passages in by_document.values() for p in passages if p.id not in seen]
 
     def prepare() -> Callable[[Sequence[Passage]], Batch]:
-        write = _author(work)
+        write = open_author(work)
 
         def ask(some: Sequence[Passage]) -> Batch:
             asked = [

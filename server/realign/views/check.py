@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from realign.errors import EmptyInput, UsageError
 from realign.quality.evidence import Evidence
-from realign.quality.gates import Tier, Verdict, judge_gate, worst
+from realign.quality.gates import Gate, Tier, Verdict, judge_gate, worst
 from realign.run import Run
 from realign.settings import Settings
 
+PREFERENCE = ("prompt", "chosen", "rejected")
 LARGEST_SHOWN = 20  # bad lines named one by one
 
 
@@ -59,32 +60,50 @@ def check_run(run: Run, stage: str = "all") -> Checked:
 
 def check_file(path: Path, data_type: str, settings: Settings | None = None) -> Checked:
     """The dataset gates on the rows of a JSONL file. Raises UsageError or EmptyInput when no row can be read."""
-    from realign.quality.checks.preferences import DATASET_FILE
-
-    if data_type != "dpo":
-        raise UsageError(f"No gates for {data_type} files in this version", "dpo", "--type dpo")
-    rows, problems = read_rows(path)
+    if data_type not in FILES:
+        raise UsageError(f"No gates for {data_type} files in this version", ", ".join(FILES), "--type dpo")
+    fields, gates, prepare = FILES[data_type]()
+    rows, problems = read_rows(path, fields)
     if not rows:
         first = f": {problems[0]}" if problems else ""
-        raise EmptyInput(
-            f"No usable row in {path}{first}", "JSON lines with prompt, chosen and rejected", "another file"
-        )
-    evidence = Evidence.of_rows(rows, settings or Settings())
-    verdicts = tuple(judge_gate(gate, evidence, "file") for gate in DATASET_FILE)
+        raise EmptyInput(f"No usable row in {path}{first}", f"JSON lines with {' and '.join(fields)}", "another file")
+    evidence = Evidence.of_rows([prepare(row) for row in rows], settings or Settings())
+    verdicts = tuple(judge_gate(gate, evidence, "file") for gate in gates)
     notes = tuple(problems[:LARGEST_SHOWN]) + (f"and {len(problems) - LARGEST_SHOWN} more",) * (
         len(problems) > LARGEST_SHOWN
     )
     return Checked(worst(verdicts), verdicts, notes, len(rows), len(problems))
 
 
+# (fields of a row, gates, how a row is made ready for them) by data type; opened when one is asked for.
+Opened = tuple[tuple[str, ...], tuple[Gate, ...], Callable[[dict[str, Any]], dict[str, Any]]]
+
+
+def _preferences() -> Opened:
+    from realign.quality.checks.preferences import DATASET_FILE
+
+    return PREFERENCE, DATASET_FILE, lambda row: row
+
+
+def _grounded() -> Opened:
+    """Claims are judged again from the texts: support that a file brings along is not believed."""
+    from realign.curate.grounding.recheck import judged_again
+    from realign.quality.checks.grounding import DATASET_FILE
+
+    return ("messages",), DATASET_FILE, judged_again
+
+
+FILES: dict[str, Callable[[], Opened]] = {"dpo": _preferences, "anti_hallucination": _grounded}
+
+
 # -- rows of a file -----------------------------------------------------------------------------------------------
 
 
-def read_rows(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def read_rows(path: Path, fields: Sequence[str] = PREFERENCE) -> tuple[list[dict[str, Any]], list[str]]:
     """(rows that can be checked, one sentence for each line that can't). Empty lines are nothing."""
     rows, problems = [], []
     for number, line in _lines(path):
-        row, problem = parse_row(line)
+        row, problem = parse_row(line, fields)
         if problem:
             problems.append(f"{path.name}, line {number}: {problem}")
         else:
@@ -104,7 +123,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise UsageError(f"{path} can't be read: {error.strerror}", "a JSONL file", "check the path") from None
 
 
-def parse_row(line: bytes) -> tuple[dict[str, Any], str]:
+def parse_row(line: bytes, fields: Sequence[str] = PREFERENCE) -> tuple[dict[str, Any], str]:
     """(row, "") or ({}, what is wrong and where)."""
     try:
         row = json.loads(line.decode("utf-8"))
@@ -114,7 +133,7 @@ def parse_row(line: bytes) -> tuple[dict[str, Any], str]:
         return {}, f"is no JSON ({error})"
     if not isinstance(row, dict):
         return {}, f"is no JSON object but {type(row).__name__}"
-    problems = [_wrong_text(row, name) for name in ("prompt", "chosen", "rejected")] + [_wrong_scores(row)]
+    problems = [_wrong_text(row, name) for name in fields] + [_wrong_scores(row)]
     problem = next((found for found in problems if found), "")
     return ({}, problem) if problem else (row, "")
 
@@ -123,9 +142,20 @@ def _wrong_text(row: dict[str, Any], name: str) -> str:
     if name not in row:
         return f"{name} is missing"
     value = row[name]
+    if name == "messages":
+        return _wrong_messages(value)
     if not isinstance(value, str):
         return f"{name} is {type(value).__name__}, expected text"
     return "" if value.strip() else f"{name} is empty"
+
+
+def _wrong_messages(value: Any) -> str:
+    if not isinstance(value, list) or len(value) < 2:
+        return "messages is no list of at least a question and an answer"
+    for place, turn in enumerate(value):
+        if not isinstance(turn, dict) or not isinstance(turn.get("content"), str):
+            return f"messages[{place}] is no object with text under content"
+    return "" if value[-1].get("role") == "assistant" else "messages does not end with an assistant's answer"
 
 
 def _wrong_scores(row: dict[str, Any]) -> str:

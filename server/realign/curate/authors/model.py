@@ -9,7 +9,7 @@ what could not be used is dropped with its reason and the raw answer. Works with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from realign.engine import Engine, Request
@@ -24,28 +24,28 @@ TOKENS_A_QUESTION = 60  # max_tokens of a list: room for its questions and the J
 
 
 def write_prompts(
-    engine: Engine, document: Document, passages: Sequence[Passage], quota: int, seed: int
+    engine: Engine, document: Document, passages: Sequence[Passage], quota: int, seed: int, template: str = "questions"
 ) -> tuple[list[Prompt], list[Dropped]]:
     """At most `quota` questions about each passage, in the passages' order. A prompt's span is its whole passage."""
-    requests = [_question_request(document, passage, quota, seed) for passage in passages]
+    requests = [_question_request(document, passage, quota, seed, template) for passage in passages]
     prompts: list[Prompt] = []
     dropped: list[Dropped] = []
     for passage, reading in zip(passages, ask_json(engine, requests, read_questions, ASK_BATCH), strict=True):
         if reading.value is None:
             dropped.append(Dropped(passage.id, "passage", "author", reading.reason, reading.raw))
         else:
-            _keep_questions(engine, passage, reading, quota, prompts, dropped)
+            _keep_questions(engine, passage, reading, quota, load_template(template).tag, prompts, dropped)
     return prompts, dropped
 
 
-def _question_request(document: Document, passage: Passage, quota: int, seed: int) -> Request:
-    text = load_template("questions").fill(
+def _question_request(document: Document, passage: Passage, quota: int, seed: int, template: str) -> Request:
+    text = load_template(template).fill(
         title=_one_line(document.title or document.name),
         section=_one_line(" > ".join(passage.headings)),
         passage=fence(passage.text),
         count=quota,
     )
-    return Request(text, _seed("questions", passage.id, seed), 64 + TOKENS_A_QUESTION * quota, ASK_TEMPERATURE)
+    return Request(text, _seed(template, passage.id, seed), 64 + TOKENS_A_QUESTION * quota, ASK_TEMPERATURE)
 
 
 def _one_line(text: str) -> str:
@@ -62,10 +62,10 @@ def read_questions(value: Any) -> list[str]:
 
 
 def _keep_questions(
-    engine: Engine, passage: Passage, reading: Reading[list[str]], quota: int,
+    engine: Engine, passage: Passage, reading: Reading[list[str]], quota: int, tag: str,
     prompts: list[Prompt], dropped: list[Dropped],
 ) -> None:  # fmt: skip
-    template = load_template("questions").tag + (".repaired" if reading.how == "repaired" else "")
+    template = tag + (".repaired" if reading.how == "repaired" else "")
     seen: set[str] = set()
     if not reading.value:
         dropped.append(Dropped(passage.id, "passage", "author", "the model found nothing to ask"))
@@ -92,15 +92,19 @@ def _fault(text: str, seen: set[str], quota: int) -> str:
 
 
 def write_completions(
-    engine: Engine, asked: Sequence[tuple[Prompt, Passage]], settings: Candidates
-) -> tuple[list[Completion], list[Dropped]]:
+    engine: Engine, asked: Sequence[tuple[Prompt, Passage]], settings: Candidates,
+    ask: Callable[[Prompt, Passage], str] | None = None, method: str = "sample",
+) -> tuple[list[Completion], list[Dropped]]:  # fmt: skip
     """settings.per_prompt sampled answers to each prompt, in order, each with its own seed.
 
-    Empty answers, answers cut off at max_tokens and exact repetitions of a prompt's earlier answer are dropped.
+    ask gives what the model is asked for a prompt; None is the template "answer". Empty answers, answers cut off at
+    max_tokens and exact repetitions of a prompt's earlier answer are dropped.
     """
-    seeds = [[_seed("answer", p.id, settings.seed, n) for n in range(settings.per_prompt)] for p, _ in asked]
+    ask = ask or _answer_prompt
+    key = "answer" if method == "sample" else method
+    seeds = [[_seed(key, p.id, settings.seed, n) for n in range(settings.per_prompt)] for p, _ in asked]
     requests = [
-        Request(_answer_prompt(prompt, passage), seed, settings.max_tokens, settings.temperature)
+        Request(ask(prompt, passage), seed, settings.max_tokens, settings.temperature)
         for (prompt, passage), mine in zip(asked, seeds, strict=True)
         for seed in mine
     ]
@@ -116,7 +120,7 @@ def write_completions(
                 dropped.append(Dropped(name, "completion", "author", reason, answer.text[:KEPT]))
             else:
                 seen.add(answer.text)
-                completions.append(Completion(name, prompt.id, answer.text, engine.name, "sample", seed))
+                completions.append(Completion(name, prompt.id, answer.text, engine.name, method, seed))
     return completions, dropped
 
 

@@ -20,7 +20,7 @@ _BLOCK = r"(?:(?!\n\n).)+"
 _FORMS = tuple(
     re.compile(
         re.escape(form)
-        .replace(re.escape("{passage}"), _BLOCK)
+        .replace(re.escape("{passage}"), f"(?P<passage>{_BLOCK})")
         .replace(re.escape("{question}"), f"(?P<question>{_BLOCK})"),
         re.DOTALL,
     )
@@ -52,6 +52,12 @@ def question_of(prompt: str) -> str:
     match = next((found for form in _FORMS if (found := form.fullmatch(prompt.strip()))), None)
     match = match or QUESTION.search(prompt)
     return match["question"].strip() if match else prompt.strip()
+
+
+def passage_of(prompt: str) -> str:
+    """The passage that a prompt brings along, or "" where it brings none in a form that is known."""
+    match = next((found for form in _FORMS if (found := form.fullmatch(prompt.strip()))), None)
+    return match["passage"].strip() if match else ""
 
 
 def verdicts_of(question: str) -> tuple[str, str] | None:

@@ -98,7 +98,7 @@ class Reader:
 
     def read(self, text: str) -> None:
         """Learn a passage."""
-        for sentence in _sentences(text):
+        for sentence in sentences_of_text(text):
             low = ["^", *_tokens(sentence), "$"]
             self.bigrams.update(pairwise(low))
             for word in _content(sentence):
@@ -107,7 +107,7 @@ class Reader:
 
     def fluency(self, text: str) -> float:
         """Share of the text's neighboring word pairs that the document writes too, in 0..1."""
-        pairs = [pair for s in _sentences(text) for low in [["^", *_tokens(s), "$"]] for pair in pairwise(low)]
+        pairs = [pair for s in sentences_of_text(text) for low in [["^", *_tokens(s), "$"]] for pair in pairwise(low)]
         return sum(pair in self.bigrams for pair in pairs) / len(pairs) if pairs else 0.0
 
     def coherence(self, text: str) -> float:
@@ -129,11 +129,12 @@ def accuracy(prompt: str, passage: str, answer: str, reader: Reader) -> float:
     A sentence loses MISMATCH for each content word, number or negation that differs from the sentence of the passage
     that it follows most closely, and in proportion to the content words that the passage does not hold at all.
     """
-    said = _sentences(LEAD.sub("", answer))
-    return sum(_support(sentence, passage) for sentence in said) / len(said) if said else 0.0
+    said = sentences_of_text(LEAD.sub("", answer))
+    return sum(align(sentence, passage) for sentence in said) / len(said) if said else 0.0
 
 
-def _support(sentence: str, passage: str) -> float:
+def align(sentence: str, passage: str) -> float:
+    """How far the passage supports one sentence, in 0..1, as `accuracy` says."""
     source = _closest(sentence, passage)
     mine, theirs = _tokens(sentence), _tokens(source)
     wrong = 0
@@ -244,7 +245,8 @@ def _content(text: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=65536)
-def _sentences(text: str) -> tuple[str, ...]:
+def sentences_of_text(text: str) -> tuple[str, ...]:
+    """The sentences of a text; a line break parts them too."""
     return tuple(part[a:b] for part in text.split("\n") for a, b in sentence_spans(part) if part[a:b].strip())
 
 
@@ -253,7 +255,7 @@ def _closest(sentence: str, passage: str) -> str:
     """The sentence of the passage that shares most words with this one, by Dice's coefficient; the first on a tie."""
     mine = set(_tokens(sentence))
     best, closest = -1.0, ""
-    for other in _sentences(passage):
+    for other in sentences_of_text(passage):
         theirs = set(_tokens(other))
         dice = 2 * len(mine & theirs) / (len(mine) + len(theirs)) if theirs else 0.0
         if dice > best:

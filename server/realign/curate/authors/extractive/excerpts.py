@@ -38,13 +38,14 @@ def excerpt_of(sentence: Sentence, around: list[Sentence], passage: Passage, lex
         if a < 0 or b >= len(around) or (step < 0 and a < place - 2):
             continue
         text = passage.text[around[a].whole - passage.start : around[b].end - passage.start]
-        if len(text.split()) <= EXCERPT_WORDS and _fit(around[a if step < 0 else b], lexicon):
+        if len(text.split()) <= EXCERPT_WORDS and is_showable(around[a if step < 0 else b], lexicon):
             first, last = a, b
     excerpt = passage.text[around[first].whole - passage.start : around[last].end - passage.start]
     return re.sub(r"(?:^|(?<=[.!?] ))(?:\d{1,3}|[a-z])[.)] (?=[A-Z])", "", " ".join(excerpt.split()))
 
 
-def _fit(sentence: Sentence, lexicon: Lexicon) -> bool:
+def is_showable(sentence: Sentence, lexicon: Lexicon) -> bool:
+    """True for a whole sentence that neither tells the reader to do something nor points at the page."""
     text = sentence.text
     whole = (text[:1].isupper() or text[:1].isdigit() or text[:1] in "“\"'(") and text.rstrip("”\"')").endswith(
         (".", "!", "?")
