@@ -130,6 +130,12 @@ class Gates(Section):
     hallucination: float = Field(0.10, description="the share of answers with an unsupported claim stays under this")
     mix_high: float = Field(0.75, description="how much of the mix asked for was reached")
     mix_medium: float = 0.65
+    verifiability_high: float = Field(0.80, description="set by rlvr.domain unless it is named itself")
+    verifiability_medium: float = 0.70
+    false_positives: float = Field(0.05, description="share of planted wrong answers accepted stays under this")
+    coverage: float = Field(0.90, description="share of answers that the verifier decides")
+    verifier_seconds: float = Field(10.0, description="mean wall time of one verdict stays under this")
+    rollouts: int = Field(8, description="fewest answers a task")
     training_pairs: int = 1000
     start_kl: float = Field(1e-4, description="nats a token, policy against reference before a step was taken")
     loss_falls: float = Field(0.0, description="nats a token: held-out loss before minus after SFT is above this")
@@ -143,6 +149,28 @@ class Gates(Section):
     worst_drop: float = 0.10
     integrity: float = Field(1.0, description="share of rows, passages or steps that must hold without exception")
     minimum_records: int = 30
+
+
+class Rlvr(Section):
+    """Tasks with verifiable answers. Each stage depends on its own of these alone: the map says which."""
+
+    rollouts: int = Field(8, ge=1, le=256, description="answers a task; the gate needs 8")
+    seconds: float = Field(10.0, gt=0, le=600, description="a verifier's wall time on one answer; then it is unknown")
+    pass_low: float = Field(0.1, ge=0.0, le=1.0, description="a task's rollouts pass at least this often")
+    pass_high: float = Field(0.9, ge=0.0, le=1.0, description="and at most this often")
+    domain: Literal["general", "maths", "code", "finance"] = Field(
+        "general", description="how many tasks must be verifiable for HIGH"
+    )
+
+    @model_validator(mode="after")
+    def spans_something(self) -> Rlvr:
+        """A lowest pass rate above the highest would leave no task."""
+        if self.pass_low > self.pass_high:
+            raise ValueError(f"pass_low {self.pass_low:g} is above pass_high {self.pass_high:g}")
+        return self
+
+
+DOMAIN_TARGETS = {"general": 0.80, "finance": 0.85, "code": 0.90, "maths": 0.95}
 
 
 class Cost(Section):
@@ -221,9 +249,25 @@ class Settings(Section):
     grounding: Grounding = Grounding()
     filter: Filter = Filter()
     export: Export = Export()
+    rlvr: Rlvr = Rlvr()
     gates: Gates = Gates()
     hardware: Hardware = Hardware()
     cost: Cost = Cost()
+
+    @model_validator(mode="before")
+    @classmethod
+    def sets_the_target(cls, values: Any) -> Any:
+        """A domain's target is the threshold of verifiability, unless that is named itself."""
+        domain = _plain(values, "rlvr").get("domain")
+        if domain not in DOMAIN_TARGETS:
+            return values
+        return {**values, "gates": {"verifiability_high": DOMAIN_TARGETS[domain], **_plain(values, "gates")}}
+
+
+def _plain(values: Any, section: str) -> dict[str, Any]:
+    """What plain values say of a section; nothing where they are no table, which is refused later."""
+    found = values.get(section) if isinstance(values, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def parse_settings(values: dict[str, Any]) -> Settings:

@@ -225,6 +225,7 @@ async def show_run(run: str) -> str:
 PROMPTS: dict[DataType, str] = {
     "dpo": "DPO preference pairs",
     "anti_hallucination": "grounded answers, refusals and hedges against hallucination",
+    "rlvr": "RLVR tasks with verifiable answers",
 }
 STEPS = """\
 1. Call detect_data_type with the sentence above; if it is unsure, ask its question.

@@ -20,8 +20,10 @@ from realign.curate import candidates, export, filter, judge, select, source
 from realign.curate.grounding import candidates as answers
 from realign.curate.grounding import claims, mix, recheck
 from realign.curate.grounding import judge as claim_judge
+from realign.curate.rlvr import rollouts, tasks, verify
+from realign.curate.rlvr import select as rlvr_select
 from realign.errors import Blocked, Interrupted, UsageError
-from realign.quality.checks import grounding, preferences, shared
+from realign.quality.checks import grounding, preferences, rlvr, shared
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
 from realign.run import Batch, Run, StageState
@@ -95,9 +97,28 @@ CURATE_ANTI_HALLUCINATION = (
     replace(EXPORT, gates=grounding.EXPORT),
 )  # fmt: skip
 
+CURATE_RLVR = (
+    replace(
+        SOURCE, act=tasks.read_and_pose, gates=(*SOURCE.gates, rlvr.CLEAN_TASKS),
+        code=(*SOURCE.code, "curate/rlvr", "verify"),
+    ),
+    replace(
+        CANDIDATES, act=rollouts.roll_out, gates=(rlvr.ROLLED_OUT,), inputs=rollouts.inputs,
+        code=(*CANDIDATES.code, "curate/rlvr"),
+    ),
+    Stage("judge", verify.verify_rollouts, rlvr.VERIFIERS, (), ("curate/rlvr/verify.py", "verify"), verify.inputs),
+    Stage(
+        "select", rlvr_select.choose_tasks, (rlvr.PASS_RATE,), sections=(),
+        code=("curate/rlvr/select.py", "quality/soundness.py"), inputs=rlvr_select.inputs,
+    ),
+    FILTER,
+    replace(EXPORT, gates=rlvr.EXPORT),
+)  # fmt: skip
+
 WORKFLOWS: dict[tuple[str, str], tuple[Stage, ...]] = {
     ("curate", "dpo"): CURATE_DPO,
     ("curate", "anti_hallucination"): CURATE_ANTI_HALLUCINATION,
+    ("curate", "rlvr"): CURATE_RLVR,
 }
 
 # -- looking up -----------------------------------------------------------------------------------------------------

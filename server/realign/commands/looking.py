@@ -21,7 +21,7 @@ def add_to(add: Add) -> None:
     command.add_argument("text", nargs="+", help="the request, or the path of a data file")
     command = add("check", check, "measure every gate again, from the records on disk")
     command.add_argument("what", metavar="RUN_OR_FILE", help="a run's id or folder, or a dataset file (JSONL)")
-    command.add_argument("--type", default="dpo", help="data type of the file (dpo), or anti_hallucination")
+    command.add_argument("--type", default="dpo", help="data type of the file (dpo), rlvr, or anti_hallucination")
     command.add_argument("--stage", default="all", help="one stage of the run (all)")
     command = add("summarize", summarize, "the account of a run")
     command.add_argument("run", metavar="RUN")

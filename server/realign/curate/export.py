@@ -152,7 +152,12 @@ def _fields(each: Selected, evidence: Evidence) -> tuple[Any, ...]:
 
 
 def pair_scores(pair: Pair, evidence: Evidence) -> dict[str, Any]:
-    """The pair's weighted scores in 0..1, and what each judge gave (chosen, rejected) in each order."""
+    """The pair's weighted scores in 0..1, and what each judge gave (chosen, rejected) in each order.
+
+    A pair of answers to a task has no judges but the task's verifier, which accepted one and rejected the other.
+    """
+    if task := evidence.task_of.get(pair.parent):
+        return {"verifier": task.verifier, "chosen": "accept", "rejected": "reject"}
     both = frozenset((pair.chosen, pair.rejected))
     judges = {
         judge: {"straight": list(straight), "swapped": list(swapped)}
@@ -174,9 +179,15 @@ def provenance(each: Selected, evidence: Evidence, documents: dict[str, Document
         "source": document.name, "sha256": document.sha256, "page": page.number, "page_label": page.label,
         "span": [prompt.start, prompt.end], "quote": document.text[prompt.start : prompt.end],
         "headings": list(passage.headings), "passage": passage.id, "prompt_id": prompt.id,
-        **_answer_ids(each, evidence), "judge": plain_name(evidence.settings.judge.judge), "template": prompt.template,
+        **_answer_ids(each, evidence), "judge": judge_name(each, evidence), "template": prompt.template,
         **({"line": prompt.line} if prompt.line else {}),
     }  # fmt: skip
+
+
+def judge_name(each: Selected, evidence: Evidence) -> str:
+    """Who judged: the verifier of a task, else the settings' judge."""
+    task = evidence.task_of.get(each.prompt.id)
+    return f"verifier {task.verifier}" if task else plain_name(evidence.settings.judge.judge)
 
 
 def _answer_ids(each: Selected, evidence: Evidence) -> dict[str, Any]:

@@ -8,11 +8,12 @@ line and field, and the rest goes on.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from realign.errors import EmptySource
-from realign.records import Document, Dropped, Page, Passage, Prompt, make_id
+from realign.records import Document, Dropped, Page, Passage, Prompt, Record, make_id
 from realign.sources.chat import FieldError
 from realign.sources.repair import language
 from realign.sources.rows import Raw, read_rows
@@ -24,15 +25,20 @@ METHODS = ("given as chosen", "given as rejected")  # of the answers of a ranked
 LINE = "line"  # the kind of a dropped row
 SAMPLE = 200  # rows that the language is told from
 POINTING = re.compile(r"^\s*(?:it|this|that|they|these|those|continue|go on|more)\W*$", re.IGNORECASE)
+Make = Callable[[Passage], Sequence[Record]]
+Read = Callable[[Raw], tuple[str, Make]]
 
 
 @dataclass(slots=True)
 class Rows:
-    """What a data file gave: the file as a document, its passages, the prompts about them, and the rows dropped."""
+    """What a data file gave: the file as a document, its passages, the rows dropped, and what was made of the others.
+
+    made holds each row's prompt and, right after it, what hangs on that prompt.
+    """
 
     document: Document
     passages: list[Passage]
-    prompts: list[Prompt]
+    made: list[Record]
     drops: list[Dropped]
 
 
@@ -63,30 +69,41 @@ class _Text:
         return Passage(identity, self.identity, (), start, start + len(text), page, text, role)  # type: ignore[arg-type]
 
 
-def read_dataset(path: Path, name: str, sha256: str) -> Rows:
-    """The rows of a data file. Raises SourceError, with the first reasons, when none is usable."""
-    identity = make_id("document", sha256, name)
-    text, passages, prompts, drops = _Text(identity), {}, [], []
+def read_dataset(path: Path, name: str, sha256: str, read: Read | None = None) -> Rows:
+    """The rows of a data file. Raises SourceError, with the first reasons, when none is usable.
+
+    read: what a row gives, as its context and a function from its passage to records, the prompt first; it raises
+    FieldError. Without it a row is a prompt with answers.
+    """
+    identity, made, drops = make_id("document", sha256, name), list[Record](), list[Dropped]()
+    text, passages = _Text(identity), dict[str, Passage]()
     for raw in read_rows(path):
         try:
-            given = usable(raw)
+            context, make = (read or as_prompt)(raw)
         except FieldError as error:
             text.add(raw, "")
             drops.append(Dropped(f"{name}:{raw.number}", LINE, "read", "malformed row", f"{raw.place}: {error}"))
             continue
-        passage = text.add(raw, given.context)
+        passage = text.add(raw, context)
         passages[passage.id] = passage
-        prompts.append(make_prompt(given, passage, raw.number))
-    if not prompts:
+        made += make(passage)
+    if not made:
         detail = "; ".join(drop.detail for drop in drops[:3])
         raise EmptySource(f"{name} has no usable row: {detail}", "one JSON object a line with a prompt")
-    spoken = language("\n".join(f"{p.text} {' '.join(p.answers)}" for p in prompts[:SAMPLE]))
+    prompts = [record for record in made if isinstance(record, Prompt)][:SAMPLE]
+    spoken = language("\n".join(f"{p.text} {' '.join(p.answers)}" for p in prompts))
     notes = (f"{len(drops)} malformed rows",) if drops else ()
     document = Document(
         identity, "", name, sha256, "application/jsonl", path.stem, spoken, "".join(text.pieces), tuple(text.pages),
         notes,
     )  # fmt: skip
-    return Rows(document, list(passages.values()), prompts, drops)
+    return Rows(document, list(passages.values()), made, drops)
+
+
+def as_prompt(raw: Raw) -> tuple[str, Make]:
+    """A row as its context and its prompt with answers."""
+    given = usable(raw)
+    return given.context, lambda passage: [make_prompt(given, passage, raw.number)]
 
 
 def usable(raw: Raw) -> Given:

@@ -15,7 +15,7 @@ from typing import Any
 from realign.curate import given
 from realign.curate.authors import extractive, rules
 from realign.errors import EmptySource, SourceError
-from realign.records import Document, Dropped, Passage, Prompt
+from realign.records import Document, Dropped, Passage, Prompt, Record
 from realign.run import Batch, Run, file_sha256
 from realign.settings import Settings
 from realign.sources import Limits, read_document
@@ -24,6 +24,9 @@ from realign.sources.rows import is_data_file
 from realign.work import Work
 
 PASSAGES_A_BATCH, PASSAGES_AT_LEAST = 64, 8
+# (document, its passages, the ones to ask about) -> (prompts, each before what hangs on it, and drops)
+Write = Callable[[Document, Sequence[Passage], Sequence[Passage]], tuple[Sequence[Record], list[Dropped]]]
+Unclear = Callable[[Prompt], str]
 
 
 def inputs(run: Run, settings: Settings) -> str:
@@ -34,20 +37,29 @@ def inputs(run: Run, settings: Settings) -> str:
     return f"{hashes};{author_identity(settings.source.author)};{settings.gates.parse_success}"
 
 
-def read_and_ask(work: Work, open_author: Callable[[Work], Any] | None = None) -> Iterator[Batch]:
-    """Read every source, then ask about every passage. open_author: who asks; None is the author of the settings."""
+def read_and_ask(
+    work: Work,
+    open_author: Callable[[Work], Write] | None = None,
+    read: given.Read | None = None,
+    unclear: Unclear | None = None,
+) -> Iterator[Batch]:
+    """Read every source, then let an author write prompts about every passage, and what hangs on each prompt.
+
+    open_author: who asks; None is the author of the settings. read: what a row of a data file gives, see
+    `given.read_dataset`. unclear: why a prompt of the author can't be used.
+    """
     sources, seen = work.run.noted("sources", []), work.run.done(work.stage)
     for place, source in enumerate(sources):
         if _key(source) not in seen:
             work.progress(None, len(sources), f"reading {source['name']}")
             twin = next((other for other in sources[:place] if other["sha256"] == source["sha256"] != ""), None)
-            batch = _same_file(source, twin) if twin else _read(source, work.settings)
+            batch = _same_file(source, twin) if twin else _read(source, work.settings, read)
             yield dataclasses.replace(batch, done=[_key(source), *batch.done])
             work.progress(None, len(sources), f"read {place + 1} of {len(sources)} documents")
     if not work.run.count("document"):
         reasons = "; ".join(f"{drop.record}: {drop.detail}" for _, drop in work.run.drops(work.stage))
         raise EmptySource("No document could be read", reasons, "another source, or OCR for scans")
-    yield from _ask(work, open_author or _author)
+    yield from _ask(work, open_author or _author, unclear or (lambda prompt: rules.unclear(prompt.text)))
 
 
 def _same_file(source: dict[str, Any], twin: dict[str, Any]) -> Batch:
@@ -60,7 +72,7 @@ def _key(source: dict[str, Any]) -> str:
     return str(source["path"]).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _read(source: dict[str, Any], settings: Settings) -> Batch:
+def _read(source: dict[str, Any], settings: Settings, read: given.Read | None) -> Batch:
     path = Path(source["path"])
     try:
         if _key(source) != source["path"]:
@@ -70,7 +82,7 @@ def _read(source: dict[str, Any], settings: Settings) -> Batch:
                 f"{path.name} changed while the run was going on", "the file it started with", "start again"
             )
         if is_data_file(path):
-            return _given(given.read_dataset(path, source["name"], source["sha256"]))
+            return _given(given.read_dataset(path, source["name"], source["sha256"], read))
         limits = Limits(settings.source.seconds_per_file, settings.source.megabytes_per_file)
         document = read_document(path, limits)
     except SourceError as error:
@@ -86,7 +98,7 @@ def _read(source: dict[str, Any], settings: Settings) -> Batch:
 
 def _given(rows: given.Rows) -> Batch:
     """A data file whole: its rows bring their prompts, so that nobody asks about them."""
-    asked = _asked(rows.passages, rows.prompts, [], given.unclear)
+    asked = _asked(rows.passages, rows.made, [], given.unclear)
     return dataclasses.replace(
         asked, records=[rows.document, *rows.passages, *asked.records], drops=[*rows.drops, *asked.drops]
     )
@@ -101,7 +113,7 @@ def _below_gate(document: Document, needed: float) -> Dropped | None:
     return Dropped(document.id, "document", "parse gate", "too few pages gave text", detail)
 
 
-def _ask(work: Work, open_author: Callable[[Work], Any]) -> Iterator[Batch]:
+def _ask(work: Work, open_author: Callable[[Work], Write], unclear: Unclear) -> Iterator[Batch]:
     """Ask about the passages of every document that were not asked about yet."""
     seen = work.run.done(work.stage)
     documents = {document.id: document for document in work.run.records("document")}
@@ -118,7 +130,8 @@ def _ask(work: Work, open_author: Callable[[Work], Any]) -> Iterator[Batch]:
                 write(documents[name], by_document[name], list(mine))
                 for name, mine in groupby(some, key=lambda passage: passage.parent)
             ]
-            return _asked(some, [p for prompts, _ in asked for p in prompts], [d for _, drops in asked for d in drops])
+            made, drops = [m for made, _ in asked for m in made], [d for _, drops in asked for d in drops]
+            return _asked(some, made, drops, unclear)
 
         return ask
 
@@ -126,37 +139,36 @@ def _ask(work: Work, open_author: Callable[[Work], Any]) -> Iterator[Batch]:
     yield from work.each(pending, PASSAGES_A_BATCH, PASSAGES_AT_LEAST, prepare, "asking about passages", total)
 
 
-def _asked(
-    passages: Sequence[Passage],
-    prompts: Sequence[Prompt],
-    drops: Sequence[Dropped],
-    unclear: Callable[[Prompt], str] = lambda prompt: rules.unclear(prompt.text),
-) -> Batch:
-    """A batch in which unclear prompts are dropped with their reason, and so are passages without a clear one."""
+def _asked(passages: Sequence[Passage], made: Sequence[Record], drops: Sequence[Dropped], unclear: Unclear) -> Batch:
+    """A batch in which unclear prompts are dropped with their reason, and so are passages without a clear one.
+
+    Whatever else was made hangs on a prompt, its parent, and goes with it.
+    """
     lost = [drop for drop in drops if drop.kind == "prompt"]
-    clear = []
-    for prompt in prompts:
+    clear: dict[str, Prompt] = {}
+    for prompt in (record for record in made if isinstance(record, Prompt)):
         if reason := unclear(prompt):
             lost.append(Dropped(prompt.id, "prompt", "clarity", reason, prompt.text))
         else:
-            clear.append(prompt)
-    asked = {prompt.parent for prompt in clear}
+            clear[prompt.id] = prompt
+    asked = {prompt.parent for prompt in clear.values()}
     named = {drop.record: drop for drop in drops if drop.kind == "passage"}
     silent = [
         named.get(passage.id) or Dropped(passage.id, "passage", "ask", _why_silent(passage))
         for passage in passages
         if passage.id not in asked
     ]
+    kept = [record for record in made if (record.id if isinstance(record, Prompt) else record.parent) in clear]
     counts = {"prompts asked": len(clear) + len(lost)}
-    return Batch([passage.id for passage in passages], list(clear), [*lost, *silent], counts)
+    return Batch([passage.id for passage in passages], kept, [*lost, *silent], counts)
 
 
 def _why_silent(passage: Passage) -> str:
     return "no clear question" if passage.role in ("prose", "glossary", "given") else f"not prose: {passage.role}"
 
 
-def _author(work: Work) -> Any:
-    """(document, its passages, the ones to ask about) -> (prompts, drops), by the author the settings name."""
+def _author(work: Work) -> Write:
+    """What writes prompts, by the author the settings name."""
     settings = work.settings.source
     if settings.author != extractive.NAME:
         from realign.curate.authors.model import write_prompts

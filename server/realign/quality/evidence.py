@@ -148,9 +148,16 @@ class Evidence:
         return {task.id: task for task in self._records("task")}
 
     @cached_property
+    def task_of(self) -> dict[str, Task]:
+        """Tasks by the prompt that poses them."""
+        return {task.parent: task for task in self.tasks.values()}
+
+    @cached_property
     def trials(self) -> list[Trial]:
-        """Verifiers' verdicts, in order."""
-        return self._records("trial")
+        """Verifiers' verdicts, in order; for a dataset file, of its rows, verified when they are asked for."""
+        from realign.quality.soundness import try_rows
+
+        return self._records("trial") if self.run else try_rows(self.rows, self.settings.rlvr.seconds)
 
     @cached_property
     def claims(self) -> dict[str, Claim]:

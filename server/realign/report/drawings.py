@@ -27,8 +27,10 @@ def draw(evidence: Evidence, steps: list[Step]) -> list[Figure]:
 
 
 def of_pairs(evidence: Evidence) -> list[Figure]:
-    """Gaps, lengths and agreement of the rows, or of the pairs while there are none."""
+    """Gaps, lengths and agreement of the rows, or of the pairs while there are none; lengths alone of verified ones."""
     rows = evidence.scored_rows or evidence.scored_pairs
+    if evidence.tasks:
+        return [lengths(rows)]
     scored = [row for row in rows if row.is_scored()]
     return [gaps(scored, evidence), lengths(rows), agreement(scored)]
 

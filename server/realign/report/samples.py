@@ -63,16 +63,21 @@ def make_sample(evidence: Evidence, each: Selected, split: str) -> Sample:
     start, end = each.prompt.start, each.prompt.end
     remarks = tuple(remark for remark in (split, *remarks_on(each, evidence)) if remark)
     return Sample(
-        context, question, answers_of(each), remarks, document.name, document.page_at(start).label, passage.headings,
+        context, question, answers_of(each, each.prompt.id in evidence.task_of), remarks, document.name,
+        document.page_at(start).label, passage.headings,
         document.text[start:end],
     )  # fmt: skip
 
 
-def answers_of(each: Selected) -> tuple[Answer, ...]:
-    """Chosen beside rejected with their differences marked, or the one answer that is taught."""
+def answers_of(each: Selected, verified: bool = False) -> tuple[Answer, ...]:
+    """Chosen beside rejected with their differences marked, or the one answer that is taught.
+
+    verified: a verifier decided, which gives no scores.
+    """
     if isinstance(each.record, Pair):
         chosen, rejected = mark_differences(*each.answers)
         scores = f"{each.record.chosen_score:.2f}", f"{each.record.rejected_score:.2f}"
+        scores = ("accepted", "rejected") if verified else scores
         return Answer("Chosen", "chosen", chosen, scores[0]), Answer("Rejected", "rejected", rejected, scores[1])
     return (Answer("Answer", "chosen", ((each.taught, False),), ""),)
 
@@ -81,6 +86,8 @@ def remarks_on(each: Selected, evidence: Evidence) -> tuple[str, ...]:
     """How the rejected answer was made, or what an example is and how it scored."""
     if isinstance(each.record, Pair):
         method = evidence.completions[each.record.rejected].method
+        if task := evidence.task_of.get(each.prompt.id):
+            return (f"the {task.verifier} verifier accepted one and rejected the other",)
         return f"rejected answer made by “{method}”", f"agreement {each.record.agreement:.0%}"
     scores = (f"{name} {value:.2f}" for name, value in each.record.scores.items() if isinstance(value, float))
     return each.record.category, *scores

@@ -19,10 +19,13 @@ from realign.errors import RealignError
 from realign.quality import decisions
 from realign.quality.gates import TIERS, Verdict, worst
 from realign.quality.metrics import Measure
+from realign.quality.selected import MAIN_FORM
 from realign.report.conditions import NOT_MEASURED, cost_in_words, gather_in_force, in_force_lines, power_in_words
 from realign.run import Run, StageState
 from realign.settings import Settings
 
+READER = "rolled out by the overlap reader, a weak reader by rules, no language model"
+VERIFIERS = "verifiers"
 EXTRACTIVE = "made from the document's own sentences by rules, no language model"
 ENDED = ("passed", "warned", "blocked")
 FILES = {
@@ -103,7 +106,7 @@ def summarize(run: Run) -> Summary:
     seconds, examples = sum(run.stage(state.name).seconds for state in states), sum(splits.values())
     status, authors = overall(states), authors_of(run, settings)
     next_stage = next((state.name for state in states if state.status not in ("passed", "warned")), "")
-    tier, judge = worst(verdicts) if measured else NOT_MEASURED, plain_name(settings.judge.judge)
+    tier, judge = worst(verdicts) if measured else NOT_MEASURED, judge_of(run, settings)
     return Summary(
         text=one_line(run, tier, status, next_stage, examples, verdicts),
         run=run.id, folder=str(run.folder), data_type=run.noted("data_type", "dpo"),
@@ -186,9 +189,14 @@ def authors_of(run: Run, settings: Settings) -> list[str]:
     ]
 
 
+def judge_of(run: Run, settings: Settings) -> str:
+    """Who judges: verifiers where there are tasks, else the judge that the settings name."""
+    return VERIFIERS if MAIN_FORM[run.noted("data_type", "dpo")] == "task" else plain_name(settings.judge.judge)
+
+
 def origin(authors: list[str], judge: str) -> str:
     """Who wrote and who judged, in one honest sentence."""
-    known = {"extractive": EXTRACTIVE, "given": "answers that the source brought along"}
+    known = {"extractive": EXTRACTIVE, "given": "answers that the source brought along", "overlap reader": READER}
     written = " and ".join(known.get(author, f"written by {author}") for author in authors)
     judged = "judged by rules against the source" if judge == "extractive" else f"judged by {judge}"
     return f"{written}; {judged}"
@@ -277,7 +285,7 @@ def gate_lines(verdicts: tuple[Verdict, ...]) -> list[str]:
     lines = []
     for verdict in verdicts:
         measurement = str(verdict).removeprefix(f"{verdict.gate}: ").replace(f": {verdict.tier}", "", 1)
-        lines.append(f"  {verdict.stage:<11}{verdict.gate:<24}{verdict.tier:<8}{measurement}")
+        lines.append(f"  {verdict.stage:<11}{verdict.gate:<25}{verdict.tier:<8}{measurement}")
     return ["Gates", *lines] if lines else ["Gates", "  none measured yet"]
 
 

@@ -117,7 +117,7 @@ def tables_of(each: Selected, evidence: Evidence) -> Iterator[Table]:
 
 def of_judges(pair: Pair, evidence: Evidence) -> Table:
     """Each judge's scores of both answers, in both orders."""
-    judges = pair_scores(pair, evidence)["judges"].items()
+    judges = pair_scores(pair, evidence).get("judges", {}).items()
     rows = (
         (judge, *(f"{both['straight'][n]:.2f} · {both['swapped'][n]:.2f}" for n in (0, 1))) for judge, both in judges
     )

@@ -93,7 +93,14 @@ def _grounded() -> Opened:
     return ("messages",), DATASET_FILE, judged_again
 
 
-FILES: dict[str, Callable[[], Opened]] = {"dpo": _preferences, "anti_hallucination": _grounded}
+def _tasks() -> Opened:
+    """Every row's verifier is tried again when its gates are measured."""
+    from realign.quality.checks.rlvr import DATASET_FILE
+
+    return ("prompt", "answer", "verifier"), DATASET_FILE, lambda row: row
+
+
+FILES: dict[str, Callable[[], Opened]] = {"dpo": _preferences, "rlvr": _tasks, "anti_hallucination": _grounded}
 
 
 # -- rows of a file -----------------------------------------------------------------------------------------------
@@ -144,9 +151,20 @@ def _wrong_text(row: dict[str, Any], name: str) -> str:
     value = row[name]
     if name == "messages":
         return _wrong_messages(value)
+    if name == "verifier":
+        return _wrong_verifier(value)
     if not isinstance(value, str):
         return f"{name} is {type(value).__name__}, expected text"
     return "" if value.strip() else f"{name} is empty"
+
+
+def _wrong_verifier(value: Any) -> str:
+    from realign.verify import VERIFIERS
+
+    named = isinstance(value, dict) and value.get("name") in VERIFIERS
+    return (
+        "" if named else f"verifier is {json.dumps(value)[:80]}, expected an object with a name: {', '.join(VERIFIERS)}"
+    )
 
 
 def _wrong_messages(value: Any) -> str:

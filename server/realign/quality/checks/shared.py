@@ -11,6 +11,7 @@ from realign.quality.gates import Gate
 from realign.quality.ledger import ledger
 from realign.quality.metrics import Measure
 from realign.records import Document
+from realign.settings import Filter
 
 # -- source -------------------------------------------------------------------------------------------------------
 
@@ -87,16 +88,21 @@ def answered(fewest: int) -> Gate:
 
 
 def _clean_rows(evidence: Evidence) -> Measure:
+    """Decontamination of all that was selected, or of every row of a file."""
+    return clean_share(evidence.texts, evidence.settings.filter)
+
+
+def clean_share(texts: list[str], settings: Filter) -> Measure:
     """1 - contaminated / total, found again from the texts. Not measured while a benchmark asked for is missing."""
     from realign.quality.contamination import find_contaminated
     from realign.quality.evaluation import chosen_index
 
-    index = chosen_index(evidence.settings.filter)
+    index = chosen_index(settings)
     if index.missing:
-        return metrics.not_measured(f"no index of {', '.join(index.missing)}", len(evidence.texts))
-    hits = find_contaminated(evidence.texts, index, evidence.settings.filter.fuzzy_ratio)
+        return metrics.not_measured(f"no index of {', '.join(index.missing)}", len(texts))
+    hits = find_contaminated(texts, index, settings.fuzzy_ratio)
     rows = {hit.row for hit in hits}
-    measure = metrics.share(row not in rows for row in range(len(evidence.texts)))
+    measure = metrics.share(row not in rows for row in range(len(texts)))
     items = Counter(f"{hit.benchmark} {hit.item}" for hit in hits)
     measure.details.update(
         benchmarks=list(index.names), contaminated=len(rows), items_hit=dict(items.most_common(20)),
