@@ -63,6 +63,8 @@ def curate(words: str, done: list[Done]) -> list[Call] | str:
     if not done:
         return [(SERVER + "detect_data_type", {"request": words.splitlines()[0]})]
     last, fields = done[-1], done[-1].fields
+    if last.failed:
+        return f"Verdict: needs an answer\nQuestion: {last.text}"
     match last.name.removeprefix(SERVER), fields.get("status", ""):
         case "detect_data_type", _:
             if not fields["model"]:
@@ -73,8 +75,6 @@ def curate(words: str, done: list[Done]) -> list[Call] | str:
             return [(SERVER + "run_stage", first_run(words, done[0].fields))]
         case "run_stage", "running":
             return [(SERVER + "run_stage", {"run": fields["run"], "stage": "all", "wait_seconds": 1})]
-        case "run_stage", _ if last.failed:
-            return f"Verdict: needs an answer\nQuestion: {last.text}"
         case "run_stage", _:
             return [(SERVER + "check_gates", {"run": fields["run"], "stage": "all"})]
         case "check_gates", _ if fields["tier"] == "REJECT":

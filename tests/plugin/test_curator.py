@@ -21,7 +21,10 @@ pytestmark = [
     pytest.mark.xdist_group("acceptance"),
 ]
 ALLOWED = json.dumps({"permissions": {"allow": ["mcp__plugin_realign_realign", "Read"]}})
-VARIABLES = {"ANTHROPIC_API_KEY": "any-dummy-text", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "IS_SANDBOX": "1"}
+VARIABLES = {
+    "ANTHROPIC_API_KEY": "any-dummy-text", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "IS_SANDBOX": "1",
+    "CLAUDE_CODE_MCP_STARTUP_WAIT_MS": "60000", "MCP_TIMEOUT": "60000",
+}  # fmt: skip
 CHECKED = ["detect_data_type", "plan_hardware", "run_stage"]
 
 
