@@ -74,7 +74,7 @@ def test_a_source_that_is_not_there_is_named_with_its_full_path(tmp_path: Path) 
 
 
 def test_another_data_type_is_refused_with_those_there_are(tmp_path: Path) -> None:
-    error = refusal(tmp_path, data_type="sft")
+    error = refusal(tmp_path, data_type="poetry")
     assert isinstance(error, UsageError) and "dpo" in error.expected
 
 

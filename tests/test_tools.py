@@ -232,7 +232,7 @@ NOWHERE = "/nowhere/book.pdf"
         ("run_stage", {"run": "a", "sources": ["b"]}, "Both a run and sources"),
         ("run_stage", {"run": "../../etc/passwd"}, "starting a run first"),
         ("run_stage", {"sources": [NOWHERE]}, "check the path"),
-        ("run_stage", {"sources": [str(TIDES)], "data_type": "sft"}, "--type dpo"),
+        ("run_stage", {"sources": [str(TIDES)], "data_type": "poetry"}, "anti_hallucination"),
         ("run_stage", {"sources": [str(TIDES)], "model": "Qwen 7B"}, "--author extractive"),
         ("run_stage", {"sources": [str(TIDES)], "author": "ftp://x"}, "http://127.0.0.1:8080/v1"),
         ("run_stage", {"sources": [str(TIDES)], "settings": ["x"]}, "filter.duplicate_jaccard=0.9"),

@@ -39,7 +39,7 @@ class Candidates(Section):
     """Answering each prompt. Temperature and max_tokens are for models; the extractive author has none."""
 
     author: str = "extractive"
-    per_prompt: int = Field(3, ge=2, le=16, description="completions a prompt")
+    per_prompt: int = Field(3, ge=1, le=16, description="completions a prompt; pairs need two")
     temperature: float = Field(0.9, ge=0.0, le=2.0)
     max_tokens: int = Field(256, ge=8, le=8192)
     batch_size: int = Field(32, ge=1, le=1024)
@@ -70,6 +70,19 @@ class Select(Section):
         if self.weight_expert + self.weight_user + self.weight_safety <= 0:
             raise ValueError("weight_expert, weight_user and weight_safety are all 0, one must be more")
         return self
+
+
+class Sft(Section):
+    """Choosing chats, from how each answer is rated and how hard a language model finds it.
+
+    A row whose IFD is above the ceiling has a prompt that misleads; one under the floor is told by its prompt.
+    """
+
+    ifd_model: str = Field("", description="a model folder; empty: a tiny model trained on the source itself")
+    quality_floor: float = Field(7.0, ge=1.0, le=10.0, description="an answer is rated at least this, from 1 to 10")
+    ifd_floor: float = Field(0.4, ge=0.0, le=1.0)
+    ifd_ceiling: float = Field(1.0, gt=0.0)
+    fewest_tokens: int = Field(8, ge=1, description="IFD of fewer answer tokens than this is not measured")
 
 
 class Grounding(Section):
@@ -122,6 +135,12 @@ class Gates(Section):
     pairs_high: int = 1000
     pairs_medium: int = 100
     length_bias: float = 0.70
+    every_completion_rated: float = 0.95
+    quality_high: float = Field(8.0, description="mean rating, from 1 to 10")
+    quality_medium: float = 6.0
+    ifd_high: float = 0.6
+    ifd_medium: float = 0.4
+    chats: int = Field(30, description="fewest rows of a dataset of chats")
     decontamination: float = 0.90
     calibration_high: float = Field(0.10, description="expected calibration error over ten equal bins")
     calibration_medium: float = 0.15
@@ -246,6 +265,7 @@ class Settings(Section):
     candidates: Candidates = Candidates()
     judge: Judge = Judge()
     select: Select = Select()
+    sft: Sft = Sft()
     grounding: Grounding = Grounding()
     filter: Filter = Filter()
     export: Export = Export()

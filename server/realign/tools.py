@@ -35,7 +35,8 @@ from realign.views import answers
 from realign.views.results import DetectedType, GatesResult, HardwarePlan, RunSummary, StageResult
 
 INSTRUCTIONS = """\
-ReAlign turns documents into gated alignment data (DPO preference pairs) and measures every number it shows.
+ReAlign turns documents into gated alignment data (DPO preference pairs, SFT chats, SRF chats with pairs) and measures
+every number it shows.
 Order: detect_data_type (what the user's words ask for) -> plan_hardware (machine, batch size, time, cost) -> run_stage
 with the sources (a new run; stage "all" runs source, candidates, judge, select, filter, export) -> check_gates ->
 summarize. Search for these tools when the user wants to curate, generate, check or grade DPO, SFT, SRF, RLVR or
@@ -224,6 +225,8 @@ async def show_run(run: str) -> str:
 # What each data type's curation gives; a prompt curate-<data type> each.
 PROMPTS: dict[DataType, str] = {
     "dpo": "DPO preference pairs",
+    "sft": "SFT chats",
+    "srf": "SRF chats and preference pairs for a reward model",
     "anti_hallucination": "grounded answers, refusals and hedges against hallucination",
     "rlvr": "RLVR tasks with verifiable answers",
 }

@@ -14,16 +14,17 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from realign.curate import candidates, export, filter, judge, select, source
+from realign.curate import candidates, export, filter, judge, rate, select, select_answers, source
 from realign.curate.grounding import candidates as answers
 from realign.curate.grounding import claims, mix, recheck
 from realign.curate.grounding import judge as claim_judge
 from realign.curate.rlvr import rollouts, tasks, verify
 from realign.curate.rlvr import select as rlvr_select
 from realign.errors import Blocked, Interrupted, UsageError
-from realign.quality.checks import grounding, preferences, rlvr, shared
+from realign.quality.checks import grounding, preferences, rlvr, sft, shared
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
 from realign.run import Batch, Run, StageState
@@ -78,6 +79,38 @@ CURATE_DPO = (
     replace(EXPORT, gates=preferences.EXPORT),
 )  # fmt: skip
 
+CHAT_JUDGE = Stage(
+    "judge", rate.rate_answers, (sft.EVERY_COMPLETION_RATED,), sections=("judge",),
+    code=("curate/judge.py", "curate/rate.py", "curate/difficulty.py", "curate/judges", "engine", "templates"),
+    inputs=rate.inputs,
+)  # fmt: skip
+CHAT_SELECT = Stage(
+    "select", select_answers.choose_answers, sft.SELECTION, ("sft",), ("curate/select_answers.py",), select.inputs
+)
+CURATE_SFT = (
+    SOURCE,
+    replace(
+        CANDIDATES, act=partial(candidates.complete_prompts, fewest=1, negatives=False), gates=(shared.answered(1),)
+    ),
+    CHAT_JUDGE,
+    CHAT_SELECT,
+    replace(FILTER, gates=(shared.DECONTAMINATION, sft.CHATS)),
+    replace(EXPORT, gates=sft.EXPORT),
+)
+CURATE_SRF = (
+    SOURCE,
+    replace(CANDIDATES, act=partial(candidates.complete_prompts, fewest=1), gates=(shared.answered(1),)),
+    replace(
+        CHAT_JUDGE, act=rate.rate_and_compare,
+        gates=(sft.EVERY_COMPLETION_RATED, preferences.EVERY_COMPLETION_JUDGED),
+    ),
+    replace(
+        CHAT_SELECT, act=select_answers.choose_answers_and_pairs, gates=(*sft.SELECTION, *preferences.SELECTION),
+        sections=("sft", "select"), code=(*CHAT_SELECT.code, "curate/select.py"),
+    ),
+    replace(FILTER, gates=(shared.DECONTAMINATION, sft.CHATS, preferences.PAIRS)),
+    replace(EXPORT, gates=sft.EXPORT_WITH_PAIRS),
+)  # fmt: skip
 CURATE_ANTI_HALLUCINATION = (
     replace(SOURCE, act=claims.read_and_claim, code=(*SOURCE.code, "curate/grounding", "curate/judges")),
     replace(
@@ -117,6 +150,8 @@ CURATE_RLVR = (
 
 WORKFLOWS: dict[tuple[str, str], tuple[Stage, ...]] = {
     ("curate", "dpo"): CURATE_DPO,
+    ("curate", "sft"): CURATE_SFT,
+    ("curate", "srf"): CURATE_SRF,
     ("curate", "anti_hallucination"): CURATE_ANTI_HALLUCINATION,
     ("curate", "rlvr"): CURATE_RLVR,
 }

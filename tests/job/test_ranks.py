@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ranks")]
 SLOW = "import time, realign.job.rounds as r; p = r.pack; r.pack = lambda b: (time.sleep(0.1), p(b))[1]"
 HALF_AS_FAST = SLOW.replace("0.1", "0.2")
 ODD = "import realign.curate.judges.extractive as e; e.JUDGES = {k: lambda *a: 0.123 for k in e.JUDGES}"
-BROKEN = "import realign.curate.judge as j; j._cases = None"
+BROKEN = "import realign.curate.judge as j; j.cases = None"
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def add_to(add: Add) -> None:
 def add_curate(command: argparse.ArgumentParser) -> None:
     """The words of `curate`."""
     command.add_argument("source", nargs="+", metavar="SOURCE", help="documents, or folders of them")
-    command.add_argument("--type", default="", help="data type: dpo, rlvr or anti_hallucination")
+    command.add_argument("--type", default="", help="data type: dpo, sft, srf, rlvr or anti_hallucination")
     command.add_argument("--model", default="", help="the model the data is for: a folder or a name")
     command.add_argument("--author", default="", help="who writes: extractive, a model folder, http://HOST:PORT/v1")
     command.add_argument("--judge", default="", help="who judges: the same choices")

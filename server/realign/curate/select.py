@@ -30,9 +30,7 @@ def inputs(run: Run, settings: Settings) -> str:
 def choose_pairs(work: Work) -> Iterator[Batch]:
     """At most one pair a prompt; prompts without a clear pair are dropped with the reason."""
     completions = {completion.id: completion for completion in work.run.records("completion")}
-    judgments: defaultdict[str, list[Judgment]] = defaultdict(list)
-    for judgment in work.run.records("judgment"):
-        judgments[judgment.parent].append(judgment)
+    judgments = judgments_of(work.run)
     seen, batch, spared = work.run.done(work.stage), Batch(), decisions.readmitted(work.run, "select")
     for prompt, found in judgments.items():
         if prompt in seen:
@@ -45,6 +43,14 @@ def choose_pairs(work: Work) -> Iterator[Batch]:
         batch.done.append(prompt)
     work.progress(None, len(judgments), "pairs chosen")
     yield batch
+
+
+def judgments_of(run: Run) -> dict[str, list[Judgment]]:
+    """The judgments of each prompt, in order."""
+    judgments: defaultdict[str, list[Judgment]] = defaultdict(list)
+    for judgment in run.records("judgment"):
+        judgments[judgment.parent].append(judgment)
+    return judgments
 
 
 def choose(

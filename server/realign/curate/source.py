@@ -180,6 +180,7 @@ def _author(work: Work) -> Write:
             engine, document, [passage for passage in some if passage.role in kinds], quota, seed
         )
     lexicons: dict[str, extractive.Lexicon] = {}
+    asks = extractive.ASKS.get(work.run.noted("data_type", "dpo"), extractive.CONTRASTED)
 
     def write(
         document: Document, passages: Sequence[Passage], some: Sequence[Passage]
@@ -190,6 +191,8 @@ def _author(work: Work) -> Write:
         if document.id not in lexicons:
             lexicons[document.id] = extractive.build_lexicon(document, passages)
         lexicon, quota = lexicons[document.id], settings.prompts_per_passage
-        return [p for passage in some for p in extractive.ask(document, passage, lexicon, quota, settings.seed)], []
+        return [
+            p for passage in some for p in extractive.ask(document, passage, lexicon, quota, settings.seed, asks)
+        ], []
 
     return write

@@ -83,7 +83,9 @@ class Engine:
     generate: one answer a request, in order. rate: one tuple a question, in order, with one rating an ask; None when
     the question does not fit into the context. encode: text to tokens, as a continuation (no special tokens added).
     token_logprobs(prefix, continuations): natural logarithms of each continuation token's probability after a prefix
-    of at least one token, as one float32 array a continuation. notes: how it runs (type, BLAS), for the run's record.
+    of at least one token, as one float32 array a continuation. ask: a prompt in the model's chat format, as tokens, up
+    to where its answer begins. start: what the tokenizer itself puts before any text (a beginning-of-text token, or
+    nothing). context: most tokens of a sequence. notes: how it runs (type, BLAS), for the run's record.
     """
 
     name: str
@@ -92,6 +94,9 @@ class Engine:
     rate: Rate | None = None
     token_logprobs: TokenLogprobs | None = None
     encode: Callable[[str], list[int]] | None = None
+    ask: Callable[[str], list[int]] | None = None
+    start: tuple[int, ...] = ()
+    context: int = 1 << 30
     notes: tuple[str, ...] = ()
 
 

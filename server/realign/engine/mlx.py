@@ -62,6 +62,9 @@ def open_folder(folder: Path, *, sharded: bool = False) -> Engine:
         rate=functools.partial(rate, loaded),
         token_logprobs=functools.partial(scoring.token_logprobs, loaded.scorer),
         encode=functools.partial(loaded.tokenizer.encode, add_special_tokens=False),
+        ask=lambda prompt: encode(loaded, render(loaded, prompt)),
+        start=tuple(_without_end(loaded, loaded.tokenizer.encode(""))),
+        context=loaded.context,
         notes=(f"mlx {version('mlx')}, {kind}", blas),
     )
 
@@ -145,10 +148,17 @@ def render(loaded: Loaded, content: str, lead: str = "") -> str:
 
 def encode(loaded: Loaded, text: str) -> list[int]:
     """A rendered prompt as tokens; the beginning-of-text token is added where no chat template did."""
-    tokens = loaded.tokenizer.encode(text, add_special_tokens=not loaded.tokenizer.has_chat_template)
-    while tokens and tokens[-1] in loaded.tokenizer.eos_token_ids and not loaded.tokenizer.has_chat_template:
-        tokens = tokens[:-1]  # some tokenizers close a text by themselves
-    return list(tokens)
+    if loaded.tokenizer.has_chat_template:
+        return list(loaded.tokenizer.encode(text, add_special_tokens=False))
+    return _without_end(loaded, loaded.tokenizer.encode(text))
+
+
+def _without_end(loaded: Loaded, tokens: Sequence[int]) -> list[int]:
+    """`tokens` without the end of text with which some tokenizers close a text by themselves."""
+    kept = list(tokens)
+    while kept and kept[-1] in loaded.tokenizer.eos_token_ids:
+        kept.pop()
+    return kept
 
 
 # -- writing --------------------------------------------------------------------------------------------------------

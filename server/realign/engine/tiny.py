@@ -51,7 +51,7 @@ def make_tiny_model(
     vocabulary: tokens, at least 270 (256 bytes, 3 specials, a few merges); width: a multiple of 32; context: tokens.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    size = _save_tokenizer(folder, text, vocabulary, context, chat)
+    size = save_tokenizer(folder, text, vocabulary, context, chat)
     config = {
         "model_type": "llama", "hidden_size": width, "num_hidden_layers": layers, "intermediate_size": 2 * width,
         "num_attention_heads": width // 32, "num_key_value_heads": max(1, width // 64), "head_dim": 32,
@@ -66,7 +66,7 @@ def make_tiny_model(
     return folder
 
 
-def _save_tokenizer(folder: Path, text: str, vocabulary: int, context: int, chat: bool) -> int:
+def save_tokenizer(folder: Path, text: str, vocabulary: int, context: int, chat: bool) -> int:
     """Train and save; returns the number of tokens."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.decoder = decoders.ByteLevel()

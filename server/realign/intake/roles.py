@@ -25,9 +25,9 @@ EXTRACTIVE = "extractive"
 
 
 def settle(request: Request) -> Settings:
-    """The run's settings: defaults, overrides, and who writes and who judges.
+    """The run's settings: defaults, overrides, who writes and who judges, and what measures difficulty.
 
-    A named model that is on this disk writes and judges; an explicit author or judge goes before it.
+    A named model that is on this disk does all that; an explicit author or judge goes before it.
     """
     from realign.settings import parse_settings
 
@@ -41,16 +41,20 @@ def settle(request: Request) -> Settings:
     default = str(model) if model else EXTRACTIVE
     author = usable(request.author, "author") if request.author else default
     judge = usable(request.judge, "judge") if request.judge else str(model) if model else author
-    chosen = {
+    chosen: dict[str, Any] = {
         "model": str(model or request.model),
         "source": {"author": author}, "candidates": {"author": author}, "judge": {"judge": judge},
     }  # fmt: skip
+    if model and request.data_type in ("sft", "srf"):
+        chosen["sft"] = {"ifd_model": str(model)}
     return with_hosts(with_evaluation_files(parse_settings(with_usable_roles(merge(chosen, request.settings)))))
 
 
 def with_usable_roles(values: dict[str, Any]) -> dict[str, Any]:
     """The settings with every author and judge in full, those named by a setting included. Raises ModelError."""
-    roles = (("source", "author"), ("candidates", "author"), ("judge", "judge"))
+    roles = [("source", "author"), ("candidates", "author"), ("judge", "judge")]
+    if values.get("sft", {}).get("ifd_model"):
+        roles.append(("sft", "ifd_model"))
     return merge(values, {section: {role: usable(str(values[section][role]), role)} for section, role in roles})
 
 
@@ -111,7 +115,15 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def usable(name: str, role: str) -> str:
-    """An author or judge in full: extractive, an address, or the absolute path of a model folder. Raises ModelError."""
+    """Whoever has a role, in full: extractive, an address, or the absolute path of a model folder. Raises ModelError.
+
+    What measures difficulty (ifd_model) can only be a folder.
+    """
+    if role == "ifd_model" and (name == EXTRACTIVE or "://" in name):
+        raise UsageError(
+            f"sft.ifd_model is {name}, which gives no probabilities of tokens",
+            "a model folder", 'sft.ifd_model="", which trains a tiny model on the source itself',
+        )  # fmt: skip
     if name == EXTRACTIVE:
         return name
     if "://" in name:
@@ -120,8 +132,8 @@ def usable(name: str, role: str) -> str:
     if folder is None:
         raise ModelError(
             f"The {role} {name} is not on this disk (looked in {_looked_in(name)})",
-            "extractive, a model folder, or an endpoint's http address",
-            f"--{role} extractive, which needs no model",
+            "a model folder" if role == "ifd_model" else "extractive, a model folder, or an endpoint's http address",
+            'sft.ifd_model=""' if role == "ifd_model" else f"--{role} extractive, which needs no model",
         )
     return str(folder)
 

@@ -21,10 +21,11 @@ class Kind:
 PAIRS = ("preference gap", "agreement", "length bias", "decontamination")
 GROUNDED = ("calibration error", "citation accuracy", "factuality", "hallucination rate")
 TASKS = ("verifiability", "verifier false positives", "verifier coverage", "pass rate", "decontamination")
+CHATS = ("quality score", "IFD", "decontamination")
 KINDS: dict[str, Kind] = {
     "dpo": Kind("preference pair", "prompt, chosen, rejected", ("preference", "dpo", "trl"), PAIRS),
-    "sft": Kind("chat", "messages", ("sft", "instruction-tuning"), ("decontamination",)),
-    "srf": Kind("chat", "messages", ("sft", "preference", "reward-model"), ("preference gap", "decontamination")),
+    "sft": Kind("chat", "messages", ("sft", "instruction-tuning"), CHATS),
+    "srf": Kind("chat", "messages", ("sft", "preference", "reward-model"), (*CHATS, "preference gap", "agreement")),
     "rlvr": Kind("task", "prompt, answer, verifier", ("rlvr", "verifiable-rewards"), TASKS),
     "anti_hallucination": Kind("chat", "messages", ("grounding", "factuality", "refusal"), GROUNDED),
 }

@@ -174,7 +174,7 @@ def public(settings: Settings) -> dict[str, Any]:
     values = settings.model_dump(mode="json")
     if values["model"].startswith(("/", "~", ".")):
         values["model"] = plain_name(values["model"])
-    for section, name in (("source", "author"), ("candidates", "author"), ("judge", "judge")):
+    for section, name in (("source", "author"), ("candidates", "author"), ("judge", "judge"), ("sft", "ifd_model")):
         values[section][name] = plain_name(values[section][name])
     values["hardware"]["hosts"] = plain_name(values["hardware"]["hosts"])
     values["filter"]["evaluation_files"] = [plain_name(file) for file in values["filter"]["evaluation_files"]]

@@ -49,15 +49,18 @@ PAGE_BOUND = re.compile(
 
 def question_of(prompt: str) -> str:
     """The question itself, where a prompt brings its passage along; else the whole prompt."""
-    match = next((found for form in _FORMS if (found := form.fullmatch(prompt.strip()))), None)
-    match = match or QUESTION.search(prompt)
+    match = _with_passage(prompt) or QUESTION.search(prompt)
     return match["question"].strip() if match else prompt.strip()
 
 
 def passage_of(prompt: str) -> str:
-    """The passage that a prompt brings along, or "" where it brings none in a form that is known."""
-    match = next((found for form in _FORMS if (found := form.fullmatch(prompt.strip()))), None)
+    """The passage that a prompt brings along, or ""."""
+    match = _with_passage(prompt)
     return match["passage"].strip() if match else ""
+
+
+def _with_passage(prompt: str) -> re.Match[str] | None:
+    return next((found for form in _FORMS if (found := form.fullmatch(prompt.strip()))), None)
 
 
 def verdicts_of(question: str) -> tuple[str, str] | None:

@@ -101,7 +101,7 @@ class Reader:
         for sentence in sentences_of_text(text):
             low = ["^", *_tokens(sentence), "$"]
             self.bigrams.update(pairwise(low))
-            for word in _content(sentence):
+            for word in content(sentence):
                 self.holding.setdefault(word, set()).add(self.sentences)
             self.sentences += 1
 
@@ -112,7 +112,7 @@ class Reader:
 
     def coherence(self, text: str) -> float:
         """Share of the text's pairs of content words that some sentence of the document holds together, in 0..1."""
-        found = sorted(_content(text))
+        found = sorted(content(text))
         pairs = [(a, b) for i, a in enumerate(found) for b in found[i + 1 :]]
         if not pairs:
             return 0.0
@@ -144,8 +144,8 @@ def align(sentence: str, passage: str) -> float:
             continue
         wrong += max(len([w for w in mine[a:b] if _weighs(w)]), len([w for w in theirs[i:k] if w in NEGATIONS]))
     held = {stem(word) for word in _tokens(passage)}
-    content = _content(sentence) - CARRIERS
-    known = sum(word in held for word in content) / len(content) if content else 0.0
+    said = content(sentence) - CARRIERS
+    known = sum(word in held for word in said) / len(said) if said else 0.0
     return max(0.0, 1.0 - MISMATCH * wrong) * known
 
 
@@ -163,10 +163,10 @@ def helpfulness(prompt: str, passage: str, answer: str, reader: Reader) -> float
     if not body.strip():
         return 0.0
     reading = 0.5 * reader.fluency(body) ** 2 + 0.5 * reader.coherence(body) ** 2
-    return _form(question, answer) * _subject(question, body) * reading
+    return form(question, answer) * subject(question, body) * reading
 
 
-def _form(question: str, answer: str) -> float:
+def form(question: str, answer: str) -> float:
     """1 when the answer has the form asked for (yes or no first, the blank filled, a whole sentence), else 0.5."""
     if "____" in question:
         frame = [part for part in blank_frame(question) if len(part) > 8]
@@ -181,10 +181,10 @@ def _folded(text: str) -> str:
     return " ".join(words(text)).lower()
 
 
-def _subject(question: str, answer: str) -> float:
+def subject(question: str, answer: str) -> float:
     """How much of the question's content the answer takes up, in 0..1; two thirds is all that can be asked."""
-    asked = _content(question) - ASKING
-    taken = len(asked & _content(answer)) / len(asked) if asked else 1.0
+    asked = content(question) - ASKING
+    taken = len(asked & content(answer)) / len(asked) if asked else 1.0
     return min(1.0, taken / 0.6)
 
 
@@ -222,7 +222,7 @@ def _accepts_unsupported(question: str, answer: str, stems: set[str]) -> bool:
     """True for a "yes" or "true" to a question that holds a content word the passage does not."""
     verdicts = verdicts_of(question)
     accepts = verdicts is not None and answer.startswith(verdicts[0])
-    return accepts and any(word not in stems for word in _content(question) - ASKING)
+    return accepts and any(word not in stems for word in content(question) - ASKING)
 
 
 JUDGES: dict[str, Callable[[str, str, str, Reader], float]] = {
@@ -240,7 +240,8 @@ def _tokens(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=65536)
-def _content(text: str) -> frozenset[str]:
+def content(text: str) -> frozenset[str]:
+    """Stems of the words of a text that carry its content."""
     return frozenset(stem(word) for word in _tokens(text) if word not in STOP)
 
 

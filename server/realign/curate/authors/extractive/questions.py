@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from realign.curate.authors.extractive import facts, statements, wh
 from realign.curate.authors.extractive.answers import wrong_answers
@@ -42,6 +43,18 @@ SHOWN: tuple[Maker, ...] = (
 LEAST_AROUND = 4
 SHOWING = frozenset({"blank", "check-true", "check-false", "choice", "correction"})
 VERDICTS = frozenset({"check-true", "check-false"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Which questions are wanted. open: open ones also where no wrong answer can be made, and explanations of several
+    sentences; shown: ones that show a statement. A question that is not open needs a wrong answer."""
+
+    open: bool = False
+    shown: bool = True
+
+
+CONTRASTED, ONLY_OPEN = Asks(), Asks(open=True, shown=False)
 GLOSSES = (
     "What does the term “{term}” mean?",
     "What is meant by “{term}”?",
@@ -50,12 +63,14 @@ GLOSSES = (
 )
 
 
-def ask(document: Document, passage: Passage, lexicon: Lexicon, quota: int, seed: int) -> list[Prompt]:
+def ask(
+    document: Document, passage: Passage, lexicon: Lexicon, quota: int, seed: int, asks: Asks = CONTRASTED
+) -> list[Prompt]:
     """At most `quota` prompts about a passage, four a sentence at most, in the order of its sentences."""
     if passage.role == "glossary":
         found = [(question, "") for question in _about_glossary(passage, lexicon)]
     elif passage.role in ("prose", "exercise"):
-        found = list(_about_prose(passage, lexicon, seed))
+        found = list(_about_prose(passage, lexicon, seed, asks))
     else:
         return []
     ranked = sorted(found, key=lambda pair: (pair[0].template in VERDICTS, pair[0].sentence.start))[:quota]
@@ -103,7 +118,7 @@ def _titled(text: str, lexicon: Lexicon) -> bool:
     return bool(lexicon.title) and text.endswith("?") and seed_of(text) % 2 == 1
 
 
-def _about_prose(passage: Passage, lexicon: Lexicon, seed: int) -> Iterator[tuple[Question, str]]:
+def _about_prose(passage: Passage, lexicon: Lexicon, seed: int, asks: Asks) -> Iterator[tuple[Question, str]]:
     """Up to four questions a sentence, each with its excerpt."""
     around = lexicon.sentences.get(passage.id, [])
     for sentence in around:
@@ -116,19 +131,21 @@ def _about_prose(passage: Passage, lexicon: Lexicon, seed: int) -> Iterator[tupl
         if pronouns_are_told(text, excerpt, lexicon):
             alone = passage.role == "prose" and is_general(text, split_clause(text, lexicon), lexicon)
             told = len(excerpt.split()) > len(text.split()) + LEAST_AROUND
-            for question in _questions(sentence, lexicon, alone, not told, seed):
+            for question in _questions(sentence, lexicon, alone, not told, seed, asks):
                 if question.alone or told or question.template not in SHOWING:
                     yield question, excerpt
 
 
-def _questions(sentence: Sentence, lexicon: Lexicon, alone: bool, bare: bool, seed: int) -> list[Question]:
+def _questions(sentence: Sentence, lexicon: Lexicon, alone: bool, bare: bool, seed: int, asks: Asks) -> list[Question]:
     """One or two open questions, then ones that show a statement, as the sentence's turn is.
 
     One more in all than the sentence has places to be wrong in, and four at most: no fact is asked for thrice.
     """
     clause = split_clause(sentence.text, lexicon)
     made = (maker(sentence, clause, lexicon, alone) for maker in OPEN)
-    found = [question for question in made if question and wrong_answers(question, lexicon)]
+    found = [question for question in made if question and (asks.open or wrong_answers(question, lexicon))]
+    if not asks.shown:
+        return found[:2]
     turn = seed_of(sentence.text, seed) % len(SHOWN)
     by_itself = alone and (bare or wh.defines(clause))
     shown = (maker(sentence, clause, lexicon, by_itself) for maker in SHOWN[turn:] + SHOWN[:turn])
