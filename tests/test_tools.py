@@ -229,7 +229,7 @@ NOWHERE = "/nowhere/book.pdf"
         ("detect_data_type", {"file": NOWHERE}, "check the path"),
         ("plan_hardware", {"model": "Qwen 7B", "examples": 0}, "greater than or equal to 1"),
         ("run_stage", {}, 'sources=["/path/book.pdf"]'),
-        ("run_stage", {"run": "a", "sources": ["b"]}, "Both a run and sources"),
+        ("run_stage", {"run": "a", "sources": ["b"]}, "More than one beginning"),
         ("run_stage", {"run": "../../etc/passwd"}, "starting a run first"),
         ("run_stage", {"sources": [NOWHERE]}, "check the path"),
         ("run_stage", {"sources": [str(TIDES)], "data_type": "poetry"}, "anti_hallucination"),

@@ -243,6 +243,7 @@ class Preference(Section):
 
     beta: float = Field(0.1, gt=0.0, description="how dearly the policy pays for leaving the reference")
     loss: Literal["sigmoid", "ipo", "hinge"] = "sigmoid"
+    sft_weight: float = Field(0.0, ge=0.0, description="of the chosen answers' own loss, a token, beside it")
 
 
 class Reinforce(Section):
@@ -255,6 +256,40 @@ class Reinforce(Section):
     kl_weight: float = Field(0.05, ge=0.0)
     entropy_weight: float = Field(0.0, ge=0.0, description="the bonus for staying uncertain")
     batch_size: int = Field(64, ge=1, description="answers drawn side by side")
+
+
+class FineTuning(Section):
+    """The sft stage. A schedule of "" is proposed from the dataset's size."""
+
+    schedule: str = Field("", description="steps:rate segments, for example 400:2e-5,400:1e-5")
+    learn: Literal["assistant", "last", "all"] = Field("assistant", description="which turns are learned")
+
+
+class Rewarding(Section):
+    """The reward stage: a Bradley-Terry head on the model. A schedule of "" goes over the pairs twice."""
+
+    schedule: str = ""
+    rate: float = Field(1e-4, gt=0.0, description="learning rate of a proposed schedule")
+
+
+class Optimizing(Section):
+    """The optimize and iterate stages. iterate answers prompts anew: samples answers to each."""
+
+    schedule: str = Field("", description='"" goes over the pairs or prompts once')
+    rate: float = Field(2e-5, gt=0.0, description="learning rate of a proposed schedule")
+    samples: int = Field(4, ge=2, le=64)
+    prompts: int = Field(512, ge=8, description="training prompts that iterate answers anew, at most")
+    temperature: float = Field(1.0, gt=0.0, le=2.0)
+    max_tokens: int = Field(128, ge=4, le=8192, description="of a drawn answer")
+
+
+class Evaluating(Section):
+    """What is measured of a trained model. Benchmarks are files of JSON lines; none makes choices of held-out rows."""
+
+    prompts: int = Field(200, ge=30, description="held-out prompts or pairs that are measured, at most")
+    benchmarks: tuple[str, ...] = ()
+    items: int = Field(200, ge=30, description="items of a benchmark, at most")
+    seed: int = 0
 
 
 class Settings(Section):
@@ -270,6 +305,14 @@ class Settings(Section):
     filter: Filter = Filter()
     export: Export = Export()
     rlvr: Rlvr = Rlvr()
+    fine_tuning: FineTuning = FineTuning()
+    rewarding: Rewarding = Rewarding()
+    optimizing: Optimizing = Optimizing()
+    evaluating: Evaluating = Evaluating()
+    training: Training = Training()
+    adapter: Adapter = Adapter()
+    preference: Preference = Preference()
+    reinforce: Reinforce = Reinforce()
     gates: Gates = Gates()
     hardware: Hardware = Hardware()
     cost: Cost = Cost()

@@ -139,11 +139,12 @@ async def plan_hardware(
 async def run_stage(
     context: Context,
     run: Annotated[str, Field(description="id of an existing run; leave empty to start one with sources")] = "",
-    stage: Annotated[
-        str, Field(description='"next", "all", or source, candidates, judge, select, filter, export')
-    ] = "next",
+    stage: Annotated[str, Field(description='"next", "all", or a stage of the workflow by its name')] = "next",
     wait_seconds: Annotated[float, Field(ge=0, le=3600, description="then the answer is status running")] = 100.0,
     sources: Annotated[list[str], Field(description="new run: absolute paths of documents or folders")] = [],  # noqa: B006
+    data: Annotated[
+        str, Field(description="new alignment, in place of sources: a curated run's id or folder, or a dataset file")
+    ] = "",
     data_type: DataType = "dpo",
     model: Annotated[str, Field(description="new run: the target model, a folder or a name")] = "",
     author: Annotated[str, Field(description="extractive (no model), a model folder, or http://HOST:PORT/v1")] = "",
@@ -152,20 +153,25 @@ async def run_stage(
     output: Annotated[str, Field(description="new run: the folder to put the run's folder in")] = "",
     download: Annotated[bool, Field(description="fetch a named model that is not on disk; ask the user first")] = False,
 ) -> StageResult:
-    """Run one stage of a curation, the next one, or all that are left; gives progress and what its gates measured.
+    """Run one stage, the next one, or all that are left; gives progress and what its gates measured.
 
-    Start with sources; go on with the run id it gives. The same words find the same run again and nothing finished is
+    Start a curation with sources, or an alignment (training in seven stages) with data and a model; go on with the run
+    id it gives. The same words find the same run again and nothing finished is
     done twice; settings given with a run id change it, and exactly the stages that depend on them are done again. The
     work is a process of its own: after wait_seconds the answer is status "running" with progress, and calling again
     attaches to it. Cancelling the call stops it; what was finished is kept. Status "blocked" means that a
     gate says REJECT: the gates and their remedies are in the answer.
     """
-    if bool(run) == bool(sources):
-        found = "Both a run and sources" if run else "Neither a run nor sources"
-        raise UsageError(found, "a run id to go on with, or sources for a new run", 'sources=["/path/book.pdf"]')
+    if [bool(run), bool(sources), bool(data)].count(True) != 1:
+        found = "Neither a run nor sources nor data" if not (run or sources or data) else "More than one beginning"
+        wants = "a run id to go on with, sources to curate, or data to align with"
+        raise UsageError(found, wants, 'sources=["/path/book.pdf"]')
     words = {"model": model, "author": author, "judge": judge, "output": output, "download": download}
     given: dict[str, Any] = {name: value for name, value in words.items() if value}
-    folder, wanted = await in_thread(answers.prepared, run, tuple(sources), data_type, settings, given, stage)
+    if data:
+        given["workflow"] = "align"
+    begin = (data,) if data else tuple(sources)
+    folder, wanted = await in_thread(answers.prepared, run, begin, data_type, settings, given, stage)
     progress, writer = await attend(folder, wanted, context.report_progress, wait_seconds)
     return await in_thread(answers.stage_result, folder, progress, writer)
 
@@ -258,8 +264,38 @@ def add_prompt(data_type: DataType, what: str) -> None:
     server.prompt(name, title=title, description=does)(curate)
 
 
+ALIGNED: tuple[DataType, ...] = ("dpo",)  # data types that a model can be aligned with; a prompt align-<data type> each
+TRAINING = """\
+1. Call plan_hardware with the model, task "{task}" and the number of rows; tell me machine, batch size, memory, time.
+2. Call run_stage with data, data_type "{data_type}", the model and the output, and stage "all". While the status is \
+running, call it again with the run id and tell me what it says of the loss.
+3. If a gate blocks, stop: name the gate, its value, what was needed, its remedy, and the attempts that were made.
+4. Call check_gates with the run id, then summarize.
+5. Tell me DEPLOY or REJECT with the numbers and intervals, and the paths of the model, its card and the report."""
+
+
+def add_alignment(data_type: DataType) -> None:
+    """Add the prompt that walks through a whole alignment."""
+
+    def align(
+        data: Annotated[str, Field(description="a curated run's id or folder, or a dataset file")],
+        model: Annotated[str, Field(description="the folder of the model to train")] = "",
+        output: Annotated[str, Field(description="folder for the result")] = "",
+    ) -> str:
+        asked = f"Align {model or 'a tiny model made on the spot'} with the {data_type} data of {data}"
+        asked += f", into {output}" if output else ""
+        task = "dpo" if data_type == "dpo" else "rl"
+        return f"{asked}.\n\n{TRAINING.format(data_type=data_type, task=task)}"
+
+    does = "Walk through a whole alignment: plan, run every stage, check the gates, summarize."
+    name = f"align-{data_type.replace('_', '-')}"
+    server.prompt(name, title=f"Align a model with {data_type} data", description=does)(align)
+
+
 for _data_type, _what in PROMPTS.items():
     add_prompt(_data_type, _what)
+for _data_type in ALIGNED:
+    add_alignment(_data_type)
 
 
 # -- serving ------------------------------------------------------------------------------------------------------

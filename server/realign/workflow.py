@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from realign.align.workflows import ALIGN
 from realign.curate import candidates, export, filter, judge, rate, select, select_answers, source
 from realign.curate.grounding import candidates as answers
 from realign.curate.grounding import claims, mix, recheck
@@ -26,25 +27,14 @@ from realign.curate.rlvr import select as rlvr_select
 from realign.errors import Blocked, Interrupted, UsageError
 from realign.quality.checks import grounding, preferences, rlvr, sft, shared
 from realign.quality.evidence import Evidence
-from realign.quality.gates import Gate, Verdict, as_dict, judge_gate, worst
-from realign.run import Batch, Run, StageState
+from realign.quality.gates import Verdict, as_dict, judge_gate, worst
+from realign.run import Run, StageState
 from realign.settings import Settings, parse_settings
+from realign.stage import Stage
 from realign.work import Share, Work
 
 PACKAGE = Path(__file__).parent
 STATUS_OF_TIER = {"HIGH": "passed", "MEDIUM": "warned", "REJECT": "blocked"}
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One step of a workflow. act yields batches; inputs gives what, besides settings, its outcome depends on."""
-
-    name: str
-    act: Callable[[Work], Iterator[Batch]]
-    gates: tuple[Gate, ...]
-    sections: tuple[str, ...]
-    code: tuple[str, ...]
-    inputs: Callable[[Run, Settings], str] = lambda run, settings: ""
 
 
 # -- the map --------------------------------------------------------------------------------------------------------
@@ -154,6 +144,7 @@ WORKFLOWS: dict[tuple[str, str], tuple[Stage, ...]] = {
     ("curate", "srf"): CURATE_SRF,
     ("curate", "anti_hallucination"): CURATE_ANTI_HALLUCINATION,
     ("curate", "rlvr"): CURATE_RLVR,
+    **{("align", data_type): stages for data_type, stages in ALIGN.items()},
 }
 
 # -- looking up -----------------------------------------------------------------------------------------------------

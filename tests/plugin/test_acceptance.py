@@ -25,10 +25,7 @@ pytestmark = [
     pytest.mark.xdist_group("acceptance"),
 ]
 SENTENCE = "Curate DPO preference pairs from /data/books/ml_textbook.pdf for Qwen 7B"
-SKILLS = (
-    "realign-dpo-workflow", "realign-antihallucination-workflow", "realign-quality-gates", "preference-data-quality",
-    "mlx-performance",
-)  # fmt: skip
+SKILLS = ("realign-dpo-workflow", "realign-quality-gates", "preference-data-quality", "mlx-performance")
 AGENTS = ("realign-curator", "mlx-training-specialist")
 SERVER = "plugin:realign:realign"
 

@@ -32,12 +32,18 @@ def measure_divergence(
     reference: a model of the same vocabulary, for example models.twin(model) from before the training. Raises
     EmptyInput where no token is learned.
     """
+    sums = row_divergence(loaded, reference, examples, tokens)
+    counts = np.array([sum(example.mask) for example in examples], np.float64)
+    return ratio(sums[:, 0], counts), ratio(sums[:, 1], counts)
+
+
+def row_divergence(loaded: Loaded, reference: Any, examples: Sequence[Example], tokens: int = 4096) -> np.ndarray:
+    """(rows, 2): KL and entropy of each example, summed over its learned tokens, in nats."""
     policy, other = make_scorer(loaded.model, 0), make_scorer(reference, 0)
     sums = np.zeros((len(examples), 2))
     for rows in make_batches([(len(example.tokens),) for example in examples], tokens=tokens).epoch(0):
         sums[list(rows)] = _sums(policy, other, [examples[row] for row in rows])
-    counts = np.array([sum(example.mask) for example in examples], np.float64)
-    return ratio(sums[:, 0], counts), ratio(sums[:, 1], counts)
+    return sums
 
 
 def _sums(policy: Scorer, reference: Scorer, examples: Sequence[Example]) -> np.ndarray:

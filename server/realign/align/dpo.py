@@ -88,6 +88,8 @@ def make_objective(loaded: Loaded, preference: Preference) -> Any:
     def objective(model: Any, *arrays: mx.array) -> Any:
         logps, tokens = answer_logps(scorer, arrays[:-1])
         loss, rewards = _loss(logps, arrays[-1], tokens, preference)
+        chosen = (logps / tokens)[: len(loss)]
+        loss = loss - preference.sft_weight * chosen  # -log p a token of what is chosen (RPO, 2404.19733)
         margins = rewards[0] - rewards[1]
         sums = {"margin": margins, "accuracy": margins > 0, "chosen": rewards[0], "rejected": rewards[1]}
         return loss.sum(), mx.array(float(len(loss))), {name: value.sum() for name, value in sums.items()}

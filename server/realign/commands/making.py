@@ -1,4 +1,4 @@
-"""The subcommands that make something: curate."""
+"""The subcommands that make something: curate a dataset, align a model."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from realign.errors import Blocked, UsageError
 from realign.job.process import carry_on
 
 if TYPE_CHECKING:
+    from realign.intake.request import Request
     from realign.report.summary import Summary
     from realign.run import Run
 
@@ -24,6 +25,7 @@ CODE_OF_STATUS = {"passed": 0, "warned": 0, "blocked": 3, "cancelled": 130}
 def add_to(add: Add) -> None:
     """Add them to the command."""
     add_curate(add("curate", curate, "make a gated dataset from documents; the same words resume it"))
+    add_align(add("align", align, "train a model on a dataset through seven gated stages; the same words resume it"))
 
 
 def add_curate(command: argparse.ArgumentParser) -> None:
@@ -33,10 +35,21 @@ def add_curate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", default="", help="the model the data is for: a folder or a name")
     command.add_argument("--author", default="", help="who writes: extractive, a model folder, http://HOST:PORT/v1")
     command.add_argument("--judge", default="", help="who judges: the same choices")
+    add_shared(command, "filter.duplicate_jaccard=0.9")
+
+
+def add_align(command: argparse.ArgumentParser) -> None:
+    """The words of `align`."""
+    command.add_argument("--data", required=True, metavar="RUN_OR_FILE", help="a curated run, or a dataset file")
+    command.add_argument("--type", default="dpo", help="data type (dpo)")
+    command.add_argument("--model", default="", help="a model folder or name; none for a tiny one made on the spot")
+    add_shared(command, "training.schedule=400:1e-5")
+
+
+def add_shared(command: argparse.ArgumentParser, example: str) -> None:
+    """What both take. example: a setting."""
     command.add_argument("-o", "--output", default="", metavar="DIR", help="folder for the run's folder (.)")
-    command.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="filter.duplicate_jaccard=0.9"
-    )
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=example)
     command.add_argument("--stage", default="all", help="a stage, next, or all (all)")
     command.add_argument("--download", action="store_true", help="fetch a named model that is not on this disk")
     command.add_argument("--quiet", action="store_true", help="no progress")
@@ -46,14 +59,30 @@ def curate(words: argparse.Namespace) -> int:
     """Documents become a gated dataset."""
     from realign.intake.request import Request
     from realign.intake.roles import overrides
+
+    return carry_out(words, Request(
+        tuple(words.source), words.type or guess_type(words), words.model, words.author, words.judge,
+        overrides(words.set), words.output, words.download,
+    ))  # fmt: skip
+
+
+def align(words: argparse.Namespace) -> int:
+    """A model is trained on a dataset, with a gate at every stage."""
+    from realign.intake.request import Request
+    from realign.intake.roles import overrides
+
+    return carry_out(words, Request(
+        (words.data,), words.type, words.model, settings=overrides(words.set), output=words.output,
+        download=words.download, workflow="align",
+    ))  # fmt: skip
+
+
+def carry_out(words: argparse.Namespace, request: Request) -> int:
+    """Start the run that is asked for, or go on with it, and say what it came to."""
     from realign.intake.start import start_run, wanted_stage
     from realign.report.summary import as_text, summarize
     from realign.views.terminal import showing
 
-    request = Request(
-        tuple(words.source), words.type or guess_type(words), words.model, words.author, words.judge,
-        overrides(words.set), words.output, words.download,
-    )  # fmt: skip
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with closing(start_run(request)) as run:
         stage = wanted_stage(run, words.stage)

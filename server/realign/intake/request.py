@@ -11,7 +11,8 @@ class Request:
     """What is asked for. author and judge: extractive, a model folder, an endpoint's address, or "" for the default.
 
     settings: overrides as nested values, {"filter": {"duplicate_jaccard": 0.9}}. output: the folder that will hold the
-    run's folder. download: a model that is not on this disk may be fetched.
+    run's folder. download: a model that is not on this disk may be fetched. workflow: "curate", or "align", whose one
+    source is a run, a folder with its files, or a dataset file.
     """
 
     sources: tuple[str, ...]
@@ -22,3 +23,4 @@ class Request:
     settings: dict[str, Any] = field(default_factory=dict)
     output: str = ""
     download: bool = False
+    workflow: str = "curate"

@@ -37,9 +37,9 @@ def start_run(request: Request) -> Run:
     """
     from realign.workflow import workflow
 
-    stages = [stage.name for stage in workflow("curate", request.data_type)]
-    sources, settings = list_sources(request.sources), settle(request)
-    parent, stem, plan = output_folder(request.output), run_stem(request.sources), plan_of(request, settings)
+    stages = [stage.name for stage in workflow(request.workflow, request.data_type)]
+    sources, settings, stem = ingredients(request)
+    parent, plan = output_folder(request.output), plan_of(request, settings)
     parent.mkdir(parents=True, exist_ok=True)
     with alone(parent):
         run = find_same(parent, request.data_type, stem, sources)
@@ -48,7 +48,7 @@ def start_run(request: Request) -> Run:
         settings, rests_on = with_batch_sizes(settings, plan, request, run)
         plan["basis"] = [*plan["basis"], *rests_on]
         notes = {
-            "data_type": request.data_type, "workflow": "curate", "stages": stages, "sources": sources,
+            "data_type": request.data_type, "workflow": request.workflow, "stages": stages, "sources": sources,
             "settings": settings.model_dump(mode="json"), "plan": plan, "request": dataclasses.asdict(request),
         }  # fmt: skip
         if run is None:
@@ -58,6 +58,16 @@ def start_run(request: Request) -> Run:
                 keep_notes(run, notes)
     remember(run.folder)
     return run
+
+
+def ingredients(request: Request) -> tuple[list[dict[str, str]], Settings, str]:
+    """(files, settings, what the run is called after) of a curation, or of an alignment."""
+    if request.workflow == "curate":
+        return list_sources(request.sources), settle(request), run_stem(request.sources)
+    from realign.intake import alignment
+
+    files, stem = alignment.data_files(request.sources)
+    return files, alignment.settle(request), f"aligned {stem}"
 
 
 def change_run(folder: Path, given: dict[str, Any]) -> Run:
@@ -123,7 +133,8 @@ def plan_of(request: Request, settings: Settings) -> dict[str, Any]:
     """The plan for the target model, as plain values."""
     from realign.hardware.plan import make_plan
 
-    return dataclasses.asdict(make_plan(settings.model, data_type=request.data_type, prices=settings.cost))
+    task = "curate" if request.workflow == "curate" else "dpo" if request.data_type == "dpo" else "rl"
+    return dataclasses.asdict(make_plan(settings.model, data_type=request.data_type, task=task, prices=settings.cost))
 
 
 def with_batch_sizes(

@@ -236,8 +236,9 @@ class Evidence:
 
     @cached_property
     def texts(self) -> list[str]:
-        """Prompt and answers of all that was selected, or of every row of a file, before anything was removed."""
-        return [each.text for each in self.selected] if self.run else [text_of_row(row) for row in self.rows]
+        """Prompt and answers of all that was selected, before anything was removed; else of every row there is."""
+        curated = self.run is not None and self.run.noted("workflow", "curate") == "curate"
+        return [each.text for each in self.selected] if curated else [text_of_row(row) for row in self.rows]
 
 
 def judges_of(pair: Pair, judgments: Iterable[Judgment]) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:

@@ -117,6 +117,35 @@ def strip(title: str, verdicts: Sequence[str]) -> Markup:
 # -- pieces -------------------------------------------------------------------------------------------------------
 
 
+def curves(
+    title: str, series: Sequence[tuple[str, Sequence[tuple[float, float]]]], bound: tuple[float, str] | None = None
+) -> Markup:
+    """Lines through (x, y) points on one pair of axes, at most two; bound is a value that they are held against."""
+    kinds, drawn = ("one", "two"), [(name, points) for name, points in series if points]
+    if not drawn:
+        return nothing(title)
+    every = [point for _, points in drawn for point in points]
+    low, high = min(x for x, _ in every), max(x for x, _ in every)
+    values = [y for _, y in every] + ([bound[0]] if bound else [])
+    bottom, top = min(values), max(values)
+    wide, tall = high - low or 1.0, top - bottom or 1.0
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return LEFT + (x - low) / wide * (WIDTH - LEFT - RIGHT), TOP + PLOT * (top - y) / tall
+
+    parts = [line(LEFT, TOP + PLOT, WIDTH - RIGHT, TOP + PLOT, "axis")]
+    parts += [text(LEFT - 6, at(low, y)[1] + 4, f"{y:.3g}", "end") for y in (bottom, top)]
+    parts += x_axis(low, high) if high > low else []
+    if len(drawn) > 1:
+        parts += legend([(kind, name) for kind, (name, _) in zip(kinds, drawn, strict=False)])
+    if bound:
+        y = at(low, bound[0])[1]
+        parts += [line(LEFT, y, WIDTH - RIGHT, y, "mark"), text(WIDTH - RIGHT, y - 5, bound[1], "end", "strong")]
+    parts += [path([at(*point) for point in points], kind) for kind, (_, points) in zip(kinds, drawn, strict=False)]
+    said = "; ".join(f"{name} from {points[0][1]:.3g} to {points[-1][1]:.3g}" for name, points in drawn)
+    return svg(TOP + PLOT + 34, f"{title}: {said}", parts)
+
+
 def binned(values: Iterable[float], low: float, high: float, bins: int) -> list[int]:
     """How many values fall in each of `bins` equal parts of low..high; the outer parts take what lies beyond."""
     counts = [0] * bins
@@ -190,6 +219,14 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
     """A straight line."""
     shape = '<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" class="{}"/>'
     return Markup(shape).format(x1, y1, x2, y2, kind)
+
+
+def path(points: Sequence[tuple[float, float]], kind: str) -> Markup:
+    """A line through points; a single one is a dot."""
+    if len(points) == 1:
+        return Markup('<circle cx="{:.1f}" cy="{:.1f}" r="4" class="{}"/>').format(*points[0], kind)
+    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return Markup('<polyline points="{}" class="curve {}"/>').format(drawn, kind)
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:

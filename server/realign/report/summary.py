@@ -30,7 +30,8 @@ EXTRACTIVE = "made from the document's own sentences by rules, no language model
 ENDED = ("passed", "warned", "blocked")
 FILES = {
     "train": "train.jsonl", "valid": "valid.jsonl", "test": "test.jsonl", "preferences": "preferences/train.jsonl",
-    "card": "README.md", "report": "report.html", "manifest": "manifest.json",
+    "card": "README.md", "report": "report.html", "manifest": "manifest.json", "evaluation": "evaluation.json",
+    "model": "model",
 }  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def summarize(run: Run) -> Summary:
         machine=str(cost.get("machine") or plan.get("machine") or NOT_MEASURED),
         batch_size=cost.get("batch_size") or plan.get("batch_size"), seconds=round(seconds, 3),
         examples_per_second=round(examples / seconds, 3) if examples and seconds else None,
-        author=" and ".join(authors), judge=judge, origin=origin(authors, judge), verdicts=verdicts,
+        author=" and ".join(authors), judge=judge, origin=origin_of(run, authors, judge), verdicts=verdicts,
         reviewed=decisions.overturned(run), dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost,
         in_force=gather_in_force(run), preflight=run.noted("preflight", []), paths=paths_of(run), notes=notes,
     )  # fmt: skip
@@ -194,6 +195,14 @@ def judge_of(run: Run, settings: Settings) -> str:
     return VERIFIERS if MAIN_FORM[run.noted("data_type", "dpo")] == "task" else plain_name(settings.judge.judge)
 
 
+def origin_of(run: Run, authors: list[str], judge: str) -> str:
+    """Who wrote and judged a dataset, or what a model was trained from."""
+    if run.noted("workflow", "curate") == "curate":
+        return origin(authors, judge)
+    model = plain_name(workflow.settings_of(run).model) or "a tiny model made on the spot"
+    return f"{model}, trained on {', '.join(source['name'] for source in run.noted('sources', []))}"
+
+
 def origin(authors: list[str], judge: str) -> str:
     """Who wrote and who judged, in one honest sentence."""
     known = {"extractive": EXTRACTIVE, "given": "answers that the source brought along", "overlap reader": READER}
@@ -218,19 +227,22 @@ def paths_of(run: Run) -> dict[str, str]:
         for name, file in FILES.items()
         if name not in (*SPLITS, "preferences") or run.count("row")
     }
-    return {name: str(path) for name, path in known.items() if Path(path).is_file()}
+    return {name: str(path) for name, path in known.items() if Path(path).exists()}
 
 
 def one_line(run: Run, tier: str, status: str, next_stage: str, examples: int, verdicts: tuple[Verdict, ...]) -> str:
     """The run in one line: its tier with what decided it, how many examples, and what comes next."""
-    what = f"{run.noted('data_type', 'dpo')} dataset {run.id}"
+    aligned = run.noted("workflow", "curate") == "align"
+    what = f"{run.noted('data_type', 'dpo')} {'alignment' if aligned else 'dataset'} {run.id}"
     weakest = [verdict for verdict in verdicts if verdict.tier == tier and tier != TIERS[0]]
     because = f" because of {', '.join(verdict.gate for verdict in weakest)}" if weakest else ""
-    if examples:
+    if aligned and not next_stage:
+        return f"{what}: DEPLOY, every gate has let it through"
+    if examples and not aligned:
         return f"{what}: tier {tier}{because}, {examples:,} examples"
     rest = f"; next is {next_stage}" if next_stage else ""
     so_far = f"tier {tier} so far{because}" if tier in TIERS else "no stage has ended"
-    return f"{what}: {status}, no dataset yet, {so_far}{rest}"
+    return f"{what}: {status}, {'not aligned' if aligned else 'no dataset'} yet, {so_far}{rest}"
 
 
 # -- the terminal ---------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ LOST = "roll back to the last passing checkpoint, and mix in 30 % SFT rows"
 # -- before training ------------------------------------------------------------------------------------------------
 
 PAIRS = Gate(
-    "pairs before training", lambda e: metrics.count(len(e.scored_rows)), "training_pairs", minimum=0,
+    "training pairs", lambda e: metrics.count(len(e.scored_rows)), "training_pairs", minimum=0,
     remedy="more sources, or more prompts a passage", meaning="how many preference pairs there are to train on",
 )  # fmt: skip
 PREFERENCES = (PAIRS, *(gate for gate in pair_gates("rows") if gate.name in ("preference gap", "length bias")),

@@ -1,0 +1,68 @@
+"""What a policy says and how far it went, measured row by row: the readings that gates are made of.
+
+answers = sample_answers(loaded, prompts, seed=0, max_tokens=64)                the policy's own words
+drifts = measure_drift(policy, reference, [as_tokens(policy, prompt, answer)])  one Drift a row
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from realign.align.divergence import row_divergence
+from realign.align.examples import Example
+from realign.engine import Request
+from realign.engine.mlx import Loaded, encode, generate, render
+from realign.records import make_id
+
+Tokens = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Means over the answer tokens of one row, in nats a token: KL(policy, reference), and the policy's entropy."""
+
+    kl: float
+    entropy: float
+    tokens: int
+
+
+def measure_drift(policy: Loaded, reference: Loaded, rows: Sequence[tuple[Tokens, Tokens]]) -> list[Drift]:
+    """One Drift a row of (prompt, answer), in order; a row without answer tokens has 0 tokens and zeros."""
+    found = [Drift(0.0, 0.0, 0)] * len(rows)
+    places = [place for place, (_, answer) in enumerate(rows) if answer]
+    examples = [
+        Example((*prompt, *answer), (*[0] * len(prompt), *[1] * len(answer)), place)
+        for place in places
+        for prompt, answer in [rows[place]]
+    ]
+    if examples:
+        for example, sums in zip(examples, row_divergence(policy, reference.model, examples), strict=True):
+            tokens = sum(example.mask)
+            found[example.line] = Drift(float(sums[0]) / tokens, float(sums[1]) / tokens, tokens)
+    return found
+
+
+def sample_answers(
+    loaded: Loaded,
+    prompts: Sequence[str],
+    *,
+    seed: int,
+    max_tokens: int,
+    temperature: float = 1.0,
+    batch_size: int = 32,
+) -> list[str]:
+    """One answer a prompt, sampled with a seed of its own; greedy at temperature 0. "" where the prompt is too long."""
+
+    def seed_of(prompt: str) -> int:
+        return int(make_id("sample", seed, prompt), 16) & 0x7FFFFFFF
+
+    requests = [Request(prompt, seed_of(prompt), max_tokens, temperature) for prompt in prompts]
+    return [answer.text for answer in generate(loaded, requests, batch_size)]
+
+
+def as_tokens(loaded: Loaded, prompt: str, answer: str) -> tuple[list[int], list[int]]:
+    """A prompt in the model's chat format, and an answer with its end, as tokens."""
+    end = [min(loaded.tokenizer.eos_token_ids)] if loaded.tokenizer.eos_token_ids else []
+    text = list(loaded.tokenizer.encode(answer, add_special_tokens=False))
+    return encode(loaded, render(loaded, prompt)), [*text, *end] if text else []

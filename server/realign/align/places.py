@@ -1,0 +1,79 @@
+"""Where an alignment's weights lie in its run's folder, and which of them a stage begins with.
+
+    checkpoints/base                      the tiny model, where none was named
+    checkpoints/<stage>/attempt_<n>/      state (to resume from); adapter, or model where every weight was trained
+    checkpoints/<stage>/attempt_<n>/fused the adapter and its base as one model, made when a later stage needs it
+    model                                 what is deployed: written when the evaluation has passed
+
+A stage begins at the checkpoint that the last passed training stage left: rejected attempts are never gone on from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from realign.errors import UsageError
+from realign.records import Checkpoint, make_id
+from realign.run import Run
+
+TINY_LAYERS, TINY_WIDTH = 3, 128
+
+
+def base_folder(run: Run, model: str) -> Path:
+    """The base model's folder; for "" the tiny one of this run."""
+    return Path(model) if model else run.folder / "checkpoints" / "base"
+
+
+def make_base(run: Run, texts: list[str]) -> Path:
+    """The tiny model made on the spot: a tokenizer of the data's own texts, and random weights. Made once."""
+    folder = base_folder(run, "")
+    if not (folder / "model.safetensors").is_file():
+        from realign.engine.tiny import make_tiny_model
+
+        shutil.rmtree(folder, ignore_errors=True)
+        make_tiny_model(folder, "\n".join(texts), layers=TINY_LAYERS, width=TINY_WIDTH)
+    return folder
+
+
+def attempt_folder(run: Run, stage: str, number: int) -> Path:
+    """The folder of an attempt."""
+    return run.folder / "checkpoints" / stage / f"attempt_{number}"
+
+
+def last_checkpoint(run: Run, stage: str) -> Checkpoint:
+    """What a stage left: its last attempt. Raises UsageError where it has left nothing yet."""
+    mine: list[Checkpoint] = [each for each in run.records("checkpoint") if each.stage == stage]
+    if not mine:
+        raise UsageError(f"{run.id} has no checkpoint of {stage}", "that stage passed", f"run {stage}")
+    return mine[-1]
+
+
+def model_folder(run: Run, checkpoint: Checkpoint, model: str) -> Path:
+    """A checkpoint as one plain model folder; an adapter is fused with the model that it was trained on, once."""
+    folder = run.folder / checkpoint.folder
+    if folder.name == "model":
+        return folder
+    fused = folder.with_name("fused")
+    if not fused.is_dir():
+        from realign.align.adapters import fuse
+
+        fuse(parent_folder(run, checkpoint, model), folder, fused)
+    return fused
+
+
+def parent_folder(run: Run, checkpoint: Checkpoint, model: str) -> Path:
+    """The model folder that a checkpoint was trained from."""
+    before = next((each for each in run.records("checkpoint") if each.id == checkpoint.parent), None)
+    return model_folder(run, before, model) if before else base_folder(run, model)
+
+
+def checkpoint_of(run: Run, stage: str, number: int, folder: Path, parent: str, knobs: dict[str, object]) -> Checkpoint:
+    """The record of weights that were just written."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.safetensors")):
+        digest.update(file.read_bytes())
+    place = folder.relative_to(run.folder).as_posix()
+    identity = make_id("checkpoint", stage, number, digest.hexdigest())
+    return Checkpoint(identity, parent, stage, number, place, digest.hexdigest(), knobs)

@@ -1,0 +1,123 @@
+"""Stage optimize (DPO): the policy learns to prefer the chosen answers, without leaving its reference far behind.
+
+    pairs, reference log-probabilities -> policy, and what it is measured by
+
+A gate that rejects sends the policy back to the SFT model and turns a knob: half the rate and twice the beta for drift,
+the chosen answers' own loss beside the preferences' for lost capability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realign.align.attempts import Attempt, attempts
+from realign.align.places import attempt_folder, last_checkpoint
+from realign.align.stages.policy import capability_readings, drift_readings, preference_readings
+from realign.align.stages.preferences import usable
+from realign.align.stages.reference import FOLDER, held_out_pairs, reference_folder
+from realign.align.stages.reward import Encoded, encoded
+from realign.align.stages.training import HELD_OUT, TRAIN, adapter_of, epochs, keep_weights, some, turned
+from realign.quality.checks import training as checks
+from realign.quality.gates import Gate
+from realign.records import Checkpoint
+from realign.run import Batch
+from realign.settings import Preference, Settings
+from realign.work import Work
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def gates(stage: str) -> tuple[Gate, ...]:
+    """The gates of a stage that moves a DPO policy."""
+    return (
+        checks.kl(stage), *checks.accuracy(stage, "preference"), checks.margin(stage),
+        *checks.entropy(stage, gated=False), *checks.capability(stage),
+    )  # fmt: skip
+
+
+GATES = gates("optimize")
+
+
+def optimize(work: Work) -> Iterator[Batch]:
+    """Train from the SFT model until the gates let the policy through."""
+    before = last_checkpoint(work.run, "sft")
+    for attempt in attempts(work, GATES, first_knobs(work.settings)):
+        from realign.align.models import open_model
+
+        pairs = encoded(work, open_model(reference_folder(work)), usable(work, "train"))
+        yield train_once(work, attempt, before, reference_folder(work), pairs, pairs)
+
+
+def first_knobs(settings: Settings) -> dict[str, Any]:
+    """What the first attempt is trained with."""
+    return {"rate": 1.0, "steps": 1.0, "beta": settings.preference.beta, "sft_share": 0.0}
+
+
+def train_once(work: Work, attempt: Attempt, before: Checkpoint, base: Path, pairs: Encoded, known: Encoded) -> Batch:
+    """One preference training of the model at `base` on `pairs`, and every reading of the policy that it gives.
+
+    The reference is the SFT model, wherever the policy begins: drift adds up over the rounds. known: the dataset's
+    training pairs, on which overfitting is measured, whatever this round trains on.
+    """
+    from realign.align.dpo import train_dpo
+    from realign.align.models import open_model
+    from realign.align.telling import Telling
+    from realign.engine.folders import model_identity
+
+    settings, folder = work.settings, reference_folder(work)
+    policy, reference = open_model(base), open_model(folder)
+    tested = encoded(work, policy, held_out_pairs(work))
+    stored = [reference_of(work, reference, folder, side) for side in (pairs, tested, known)]
+    preference = preference_of(settings, attempt)
+    schedule = settings.optimizing.schedule or epochs(len(pairs), settings.training, settings.optimizing.rate)
+    train_dpo(
+        policy, [pair for _, pair in pairs], stored[0], [pair for _, pair in tested], stored[1],
+        turned(settings.training, schedule, attempt.knobs), adapter_of(settings), preference,
+        checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state", base=model_identity(base),
+        progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
+    )  # fmt: skip
+    readings = [
+        *preferences_after(work, attempt, policy, known, stored[2], TRAIN, preference.beta),
+        *preferences_after(work, attempt, policy, tested, stored[1], HELD_OUT, preference.beta),
+        *drift_readings(work, attempt.number, policy, reference),
+        *capability_readings(work, attempt.number, reference, policy),
+    ]
+    return Batch(done=[attempt.key], records=[keep_weights(work, attempt, policy, base, before.id), *readings])
+
+
+def preference_of(settings: Settings, attempt: Attempt) -> Preference:
+    """The preference settings with the attempt's knobs."""
+    knobs = {"beta": attempt.knobs["beta"], "sft_weight": attempt.knobs["sft_share"]}
+    return settings.preference.model_copy(update=knobs)
+
+
+def reference_of(work: Work, reference: Any, folder: Path, pairs: Encoded) -> np.ndarray:
+    """The reference's log-probabilities (n, 2) of some pairs: those that the reference stage stored, or read now."""
+    from realign.align.reference import reference_logps
+    from realign.engine.folders import model_identity
+
+    place = work.run.folder / FOLDER
+    return reference_logps(
+        reference, [pair for _, pair in pairs], place, model_identity(folder), stopping=work.stopping
+    )
+
+
+def preferences_after(
+    work: Work, attempt: Attempt, policy: Any, pairs: Encoded, reference: np.ndarray, part: str, beta: float
+) -> list[Any]:
+    """The rewards that the trained policy implies for some of the pairs."""
+    import numpy as np
+
+    from realign.align.forward import make_scorer
+    from realign.align.pairs import answer_logps, both, in_batches
+
+    evaluating, places = work.settings.evaluating, list(range(len(pairs)))
+    chosen = some(places, evaluating.prompts, evaluating.seed, lambda place: pairs[place][0].id)
+    scorer, logps = make_scorer(policy.model, 0), np.zeros((len(chosen), 2))
+    for rows, arrays in in_batches([pairs[place][1] for place in chosen]):
+        logps[list(rows)] = both(answer_logps(scorer, arrays)[0])
+    rows_of = [pairs[place][0] for place in chosen]
+    return preference_readings(work, attempt.number, part, rows_of, logps, reference[chosen], beta)

@@ -1,0 +1,115 @@
+"""Stage sft: the base model learns to answer as the dataset does.
+
+    rows -> base (the tiny model, where none is named) -> trained weights, held-out losses before and after
+
+Rows are read once and kept as records; every later stage reads those. A row that can't be trained on is dropped with
+its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from realign.align.attempts import Attempt, attempts
+from realign.align.data import chats_of, messages_of, read_files
+from realign.align.places import attempt_folder, base_folder, make_base
+from realign.align.stages.training import HELD_OUT, adapter_of, keep_weights, reading, some, turned
+from realign.errors import EmptyInput
+from realign.quality.checks.training import loss_falls
+from realign.records import Dropped, Row
+from realign.run import Batch, Run
+from realign.settings import Settings, Training
+from realign.work import Work
+
+if TYPE_CHECKING:
+    from realign.align.examples import Example
+
+GATES = (loss_falls("sft"),)
+FEWEST = 10  # rows that can be learned from
+
+
+def inputs(run: Run, settings: Settings) -> str:
+    """The hashes of the data, and the base model's."""
+    from realign.engine.folders import check_folder, model_identity
+
+    hashes = ",".join(source["sha256"] for source in run.noted("sources", []))
+    return f"{hashes};{model_identity(check_folder(Path(settings.model))) if settings.model else 'tiny'}"
+
+
+def fine_tune(work: Work) -> Iterator[Batch]:
+    """Read the data, make the base if need be, and train until the gates let it through."""
+    if "rows" not in work.run.done(work.stage):
+        work.progress(None, 1, "reading the data")
+        yield Batch(done=["rows"], records=list(read_files(work.run.noted("sources", []))))
+    rows: list[Row] = list(work.run.records("row"))
+    base = base_folder(work.run, work.settings.model)
+    if not work.settings.model:
+        base = make_base(work.run, [turn["content"] for row in rows for turn in messages_of(row)])
+    learned, drops = encode(work, base, chats_of(rows, "train"))
+    held_out, more = encode(work, base, some(chats_of(rows, "valid", "test"), work.settings.evaluating.prompts, 0, _id))
+    if "encoded" not in work.run.done(work.stage):
+        yield Batch(done=["encoded"], drops=drops + more)
+    if len(learned) < FEWEST:
+        raise EmptyInput(f"{len(learned)} rows can be learned from", f"at least {FEWEST}", "look at what was dropped")
+    for attempt in attempts(work, GATES, {"rate": 1.0, "steps": 1.0}):
+        yield train_once(work, attempt, base, learned, held_out)
+
+
+def _id(row: Row) -> str:
+    return row.id
+
+
+def encode(work: Work, base: Path, rows: Sequence[Row]) -> tuple[list[tuple[Row, Example]], list[Dropped]]:
+    """(rows with their tokens, drops of those that can't be used)."""
+    from realign.align.examples import encode_rows
+    from realign.align.models import open_model
+
+    settings = work.settings
+    chats: list[dict[str, Any]] = [{"messages": messages_of(row)} for row in rows]
+    examples, faults = encode_rows(
+        open_model(base), chats, learn=settings.fine_tuning.learn, longest=settings.training.longest
+    )
+    drops = [Dropped(rows[f.line - 1].id, "row", "encode", f.reason, f"field {f.field}") for f in faults]
+    return [(rows[example.line - 1], example) for example in examples], drops
+
+
+def train_once(
+    work: Work,
+    attempt: Attempt,
+    base: Path,
+    learned: Sequence[tuple[Row, Example]],
+    held_out: Sequence[tuple[Row, Example]],
+) -> Batch:
+    """One training, with the held-out losses before and after it."""
+    from realign.align.models import open_model
+    from realign.align.sft import row_losses, train_sft
+    from realign.align.telling import Telling
+    from realign.engine.folders import model_identity
+
+    loaded, tested = open_model(base), [example for _, example in held_out]
+    before = row_losses(loaded, tested)
+    train_sft(
+        loaded, [example for _, example in learned], tested, training_of(work, attempt, len(learned), loaded),
+        adapter_of(work.settings), checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state",
+        base=model_identity(base), progress=Telling(work, attempt.number, ""), stopping=work.stopping,
+    )  # fmt: skip
+    after = row_losses(loaded, tested)
+    readings = [
+        reading(work, attempt.number, "loss", HELD_OUT, row.id, {
+            "before": one[0] / max(1, one[1]), "value": other[0] / max(1, other[1]), "tokens": other[1],
+        })
+        for (row, _), one, other in zip(held_out, before, after, strict=True)
+    ]  # fmt: skip
+    return Batch(done=[attempt.key], records=[keep_weights(work, attempt, loaded, base, ""), *readings])
+
+
+def training_of(work: Work, attempt: Attempt, rows: int, loaded: Any) -> Training:
+    """The loop's settings: what is asked for, else what the dataset's size proposes, turned by the attempt's knobs."""
+    from realign.align.sft import propose
+
+    settings = work.settings
+    proposed = propose(rows, len(loaded.model.layers)).training(settings.training)
+    schedule = settings.fine_tuning.schedule
+    return turned(settings.training if schedule else proposed, schedule or proposed.schedule, attempt.knobs)
