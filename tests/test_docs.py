@@ -58,7 +58,7 @@ def test_the_rooms_that_the_architecture_names_exist() -> None:
 
 def test_the_stages_in_the_architecture_are_those_of_the_workflow() -> None:
     rows = re.findall(r"^\| (\w+) \| `(curate/\w+\.py)`", read("ARCHITECTURE.md"), re.MULTILINE)
-    assert [name for name, _ in rows] == [stage.name for stage in workflow.CURATE_DPO]
+    assert [name for name, _ in rows] == [stage.name for stage in workflow.CURATE["dpo"]]
     assert all((ROOT / "server/realign" / file).is_file() for _, file in rows)
 
 

@@ -63,7 +63,7 @@ def test_a_run_notes_its_sources_with_hashes_its_settings_and_its_plan(tmp_path:
         (source,) = run.noted("sources")
         assert run.id.startswith("dpo_tides_2") and source["name"] == "tides.pdf" and len(source["sha256"]) == 64
         assert Path(source["path"]).is_absolute()
-        assert run.noted("stages") == [stage.name for stage in workflow.CURATE_DPO]
+        assert run.noted("stages") == [stage.name for stage in workflow.CURATE["dpo"]]
         assert run.noted("settings")["candidates"]["author"] == "extractive"
         assert run.noted("plan")["here"]["machine"]
 

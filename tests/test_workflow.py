@@ -7,7 +7,7 @@ from realign.errors import Blocked, UsageError
 from realign.run import Run
 from support import build_run
 
-NAMES = [stage.name for stage in workflow.CURATE_DPO]
+NAMES = [stage.name for stage in workflow.CURATE["dpo"]]
 
 
 def change(run: Run, **settings: object) -> None:

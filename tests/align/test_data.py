@@ -22,7 +22,7 @@ def source(folder: Path, name: str, *rows: object) -> dict[str, str]:
 
 
 def test_a_file_that_is_not_split_is_split_by_prompt(tmp_path):
-    rows = read_files(
+    rows, _ = read_files(
         [source(tmp_path, "data.jsonl", *({**PAIR, "prompt": f"Why {n % 50}?", "n": n} for n in range(200)))]
     )
     splits: dict[str, set[str]] = {}
@@ -33,7 +33,7 @@ def test_a_file_that_is_not_split_is_split_by_prompt(tmp_path):
 
 
 def test_a_curated_folder_keeps_its_splits_and_the_pairs_beside_its_rows(tmp_path):
-    rows = read_files([
+    rows, _ = read_files([
         source(tmp_path, "train.jsonl", CHAT), source(tmp_path, "valid.jsonl", CHAT),
         source(tmp_path, "preferences/train.jsonl", PAIR),
     ])  # fmt: skip
@@ -42,12 +42,12 @@ def test_a_curated_folder_keeps_its_splits_and_the_pairs_beside_its_rows(tmp_pat
 
 
 def test_a_pair_is_trained_on_as_a_chat_by_its_chosen_answer(tmp_path):
-    (row,) = chats_of(read_files([source(tmp_path, "train.jsonl", PAIR)]), "train")
+    (row,) = chats_of(read_files([source(tmp_path, "train.jsonl", PAIR)])[0], "train")
     assert messages_of(row)[-1] == {"role": "assistant", "content": "Because it rains."}
 
 
 def test_chats_beside_tasks_are_the_answers_that_were_accepted(tmp_path):
-    rows = read_files([source(tmp_path, "train.jsonl", TASK), source(tmp_path, "preferences/train.jsonl", PAIR)])
+    rows, _ = read_files([source(tmp_path, "train.jsonl", TASK), source(tmp_path, "preferences/train.jsonl", PAIR)])
     assert tasks_of(rows, "train")[0].data["answer"] == "42"
     assert [row.data["chosen"] for row in chats_of(rows, "train")] == ["Because it rains."]
 
@@ -57,9 +57,14 @@ def test_chats_beside_tasks_are_the_answers_that_were_accepted(tmp_path):
     ('{"prompt": "Why?", "chosen": "", "rejected": "x"}', "chosen"), ('{"messages": []}', "messages"),
     ('{"messages": [{"role": "user", "content": "Why?"}]}', "messages"),
 ])  # fmt: skip
-def test_a_row_that_cannot_be_trained_on_is_named(tmp_path, line, told):
-    with pytest.raises(SourceError, match=f"line 2: .*{told}"):
-        read_files([source(tmp_path, "data.jsonl", PAIR, line)])
+def test_a_row_that_cannot_be_trained_on_is_named_and_the_rest_goes_on(tmp_path, line, told):
+    rows, (drop,) = read_files([source(tmp_path, "train.jsonl", PAIR, line)])
+    assert len(rows) == 1 and drop.record == "train.jsonl:2" and "line 2" in drop.detail and told in drop.detail
+
+
+def test_a_dataset_of_bad_rows_alone_shows_them(tmp_path):
+    with pytest.raises(EmptySource, match=r"line 1: .*line 3: "):
+        read_files([source(tmp_path, "train.jsonl", "{", "[]", '{"prompt": "Why?"}')])
 
 
 def test_data_that_changed_meanwhile_is_refused(tmp_path):

@@ -32,7 +32,7 @@ def run_over(tmp_path: Path, rows: list[dict], until: str = "select") -> Run:
     run.note("data_type", "anti_hallucination")
     run.note("settings", {"gates": {"minimum_records": 1}, "filter": {"benchmarks": []}})
     run.note("sources", [{"path": str(source), "name": source.name, "sha256": file_sha256(source)}])
-    names = [stage.name for stage in workflow.CURATE_ANTI_HALLUCINATION]
+    names = [stage.name for stage in workflow.CURATE["anti_hallucination"]]
     for name in names[: names.index(until) + 1]:
         workflow.run_stage(run, name)
     return run

@@ -17,7 +17,7 @@ from realign.run import Run, file_sha256
 from realign.views.check import check_file
 
 ROOT = Path(__file__).parents[2]
-NAMES = [stage.name for stage in workflow.CURATE_ANTI_HALLUCINATION]
+NAMES = [stage.name for stage in workflow.CURATE["anti_hallucination"]]
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,7 @@ def test_the_templates_are_part_of_the_fingerprint() -> None:
     names = ("judge_shared", "judge_rating", "judge_json", *(f"judge_{persona}" for persona in PERSONAS))
     assert len({load_template(name).tag for name in names}) == 6
     assert all(
-        "templates" in stage.code for stage in workflow.CURATE_DPO if stage.name in ("source", "candidates", "judge")
+        "templates" in stage.code for stage in workflow.CURATE["dpo"] if stage.name in ("source", "candidates", "judge")
     )
 
 

@@ -169,7 +169,7 @@ def test_a_source_that_changed_under_the_run_is_refused(tmp_path: Path) -> None:
     path.write_text("Something else entirely stands in this file now.", encoding="utf-8")
     with run.transaction():
         run.db.execute("DELETE FROM done")
-    batch = next(workflow.CURATE_DPO[0].act(Work(run, Settings(), "source")))
+    batch = next(workflow.CURATE["dpo"][0].act(Work(run, Settings(), "source")))
     assert "changed" in batch.drops[0].detail
 
 

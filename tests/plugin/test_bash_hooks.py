@@ -132,7 +132,7 @@ def test_a_gate_that_blocks_a_command_is_recorded_and_told_though_the_command_fa
 ) -> None:
     run = build_run(tmp_path, until="select", settings={"gates": {"gap_high": 0.99, "gap_medium": 0.98}})
     settings = workflow.settings_of(run)
-    verdicts = workflow.judge_stage(run, workflow.CURATE_DPO[3], settings)
+    verdicts = workflow.judge_stage(run, workflow.CURATE["dpo"][3], settings)
     workflow.keep_verdicts(run, "select", workflow.fingerprints(run, settings)["select"], verdicts)
     run.close()
     blocked = f"#!/bin/sh\necho 'realign: working in {run.folder}' >&2\nexit 3\n"

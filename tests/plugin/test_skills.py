@@ -68,7 +68,7 @@ assert quoted("server/realign/engine/mlx.py", f"CPU_TOKENS, METAL_TOKENS = {CPU_
 assert (gpu_share(64), gpu_share(37), gpu_share(36)) == (0.75, 0.75, 2 / 3)
 FACTS = [
     # workflows and gates
-    f"{counted(workflow.CURATE_DPO)} stages",
+    f"{counted(workflow.CURATE['dpo'])} stages",
     f"{counted(JUDGES)} judges",
     f"{counted(export.SPLITS)} splits",
     f"{counted(load_index(None).benchmarks)} benchmarks",

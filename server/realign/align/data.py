@@ -1,6 +1,6 @@
 """What is trained on: the rows of a curated run or of a dataset file, in their splits, as pairs, chats and tasks.
 
-    rows = read_files(run.noted("sources"))             Row records: data, split, part
+    rows, drops = read_files(run.noted("sources"))      Row records: data, split, part; lines that can't be used
     pairs_of(rows, "train"), chats_of(rows, "valid"), tasks_of(rows, "train")
 
 A file that is not split is split here by a hash of its prompts, 80/10/10, so that a prompt is never in two splits. A
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from realign.errors import EmptySource, SourceError
-from realign.records import Part, Row, make_id
+from realign.records import Dropped, Part, Row, make_id
 from realign.run import file_sha256
 
 Split = Literal["train", "valid", "test"]
@@ -24,15 +24,23 @@ SPLITS: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
 TEXTS = ("prompt", "chosen", "rejected", "completion", "answer")
 
 
-def read_files(sources: Sequence[dict[str, str]]) -> list[Row]:
-    """Every row of the files, in order. Raises SourceError that names file, line and field, EmptySource for none."""
-    rows = [row for source in sources for row in _read(source)]
+def read_files(sources: Sequence[dict[str, str]]) -> tuple[list[Row], list[Dropped]]:
+    """(every usable row of the files, in order; a drop that names file, line and field for each of the others).
+
+    Raises SourceError for a file that changed, EmptySource where no row is left to train on.
+    """
+    rows: list[Row] = []
+    drops: list[Dropped] = []
+    for source in sources:
+        for found in _read(source):
+            (rows if isinstance(found, Row) else drops).append(found)  # type: ignore[arg-type]
     if not any(row.split == "train" for row in rows):
-        raise EmptySource("The dataset has no row to train on", "a train.jsonl with rows", "another dataset")
-    return rows
+        shown = "; ".join(drop.detail for drop in drops[:3]) or "no train.jsonl"
+        raise EmptySource(f"The dataset has no row to train on: {shown}", "rows for training", "another dataset")
+    return rows, drops
 
 
-def _read(source: dict[str, str]) -> Iterator[Row]:
+def _read(source: dict[str, str]) -> Iterator[Row | Dropped]:
     path, name = Path(source["path"]), source["name"]
     if file_sha256(path) != source["sha256"]:
         raise SourceError(f"{name} changed while the run was going on", "the file it started with", "start again")
@@ -40,31 +48,33 @@ def _read(source: dict[str, str]) -> Iterator[Row]:
     split = SPLITS.get(path.stem) if name.removeprefix("preferences/") == path.name else None
     for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         if line.strip():
-            data = check_row(line, f"{name}, line {number}")
+            try:
+                data = check_row(line)
+            except ValueError as error:
+                place = f"{name}:{number}"
+                yield Dropped(place, "line", "read", "malformed row", f"{name}, line {number}: {error}")
+                continue
             identity = str(data.get("id") or make_id("row", line))
             yield Row(make_id("trained", part, identity), identity, split or split_of(data), data, part)
 
 
-def check_row(line: str, place: str) -> dict[str, Any]:
-    """One row that can be trained on. Raises SourceError that names what is wrong where."""
-
-    def wrong(what: str) -> SourceError:
-        return SourceError(f"{place}: {what}", "a pair, a chat or a task", "`realign check` names every such line")
-
+def check_row(line: str) -> dict[str, Any]:
+    """One row that can be trained on. Raises ValueError that names the field."""
     try:
         row = json.loads(line)
     except ValueError as error:
-        raise wrong(f"no JSON ({error})") from None
+        raise ValueError(f"no JSON ({error})") from None
     if not isinstance(row, dict):
-        raise wrong(f"a {type(row).__name__}, expected an object")
+        raise ValueError(f"a {type(row).__name__}, expected an object")
     for field in TEXTS:
         if field in row and (not isinstance(row[field], str) or not row[field].strip()):
-            raise wrong(f"field {field!r} is {type(row[field]).__name__}, expected text")
+            found = "empty" if row[field] == "" else type(row[field]).__name__
+            raise ValueError(f"field {field!r} is {found}, expected text")
     if "messages" in row:
         if not _is_chat(row["messages"]):
-            raise wrong("field 'messages': expected turns with role and content, the last one the assistant's")
+            raise ValueError("field 'messages': expected turns with role and content, the last one the assistant's")
     elif "prompt" not in row or not {"chosen", "completion", "answer"} & row.keys():
-        raise wrong("neither messages, nor a prompt with chosen and rejected, completion or answer")
+        raise ValueError("neither messages, nor a prompt with chosen and rejected, completion or answer")
     return row
 
 

@@ -42,7 +42,8 @@ def fine_tune(work: Work) -> Iterator[Batch]:
     """Read the data, make the base if need be, and train until the gates let it through."""
     if "rows" not in work.run.done(work.stage):
         work.progress(None, 1, "reading the data")
-        yield Batch(done=["rows"], records=list(read_files(work.run.noted("sources", []))))
+        found, unusable = read_files(work.run.noted("sources", []))
+        yield Batch(done=["rows"], records=list(found), drops=unusable)
     rows: list[Row] = list(work.run.records("row"))
     base = base_folder(work.run, work.settings.model)
     if not work.settings.model:
