@@ -95,7 +95,7 @@ def known(span: str) -> bool:
         return is_override(span)
     if span.startswith("-"):
         return {word.split("=")[0] for word in span.split() if word.startswith("-")} <= options()
-    if re.search(r" [<>]=? ", span):
+    if re.search(r" [<>]=? ", span) or span in rules():
         return span in rules()
     if re.fullmatch(r"[A-Z_]{6,}=\S+", span):
         return tuple(span.split("=")) in {(name, value) for name, value, _ in ENVIRONMENT}

@@ -25,7 +25,10 @@ pytestmark = [
     pytest.mark.xdist_group("acceptance"),
 ]
 SENTENCE = "Curate DPO preference pairs from /data/books/ml_textbook.pdf for Qwen 7B"
-SKILLS = ("realign-dpo-workflow", "realign-quality-gates", "preference-data-quality", "mlx-performance")
+SKILLS = (
+    "realign-dpo-workflow", "realign-antihallucination-workflow", "realign-quality-gates", "preference-data-quality",
+    "mlx-performance",
+)  # fmt: skip
 AGENTS = ("realign-curator", "mlx-training-specialist")
 SERVER = "plugin:realign:realign"
 
