@@ -39,11 +39,12 @@ from realign.settings import Settings, parse_settings
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("mlx_lm.lora", "mlx_lm.convert", "mlx_lm.fuse", "mlx_lm.benchmark", "mlx_lm.server", "mlx.launch")
 PLAIN = ("shuf", "command")  # of the shell, whose words claim nothing
-NAMES = ("M4 Max", "M3 Ultra", "Thunderbolt 5", "SHA-256", "UTF-8", "Qwen 7B", "Qwen2.5-7B-Instruct-4bit", "float32")
-NUMBER = re.compile(
-    r"\d(?:[\d,.]*\d)?|\b(?:three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen)\b",
-    re.IGNORECASE,
-)
+NAMES = (
+    "M4 Max", "M3 Ultra", "Thunderbolt 5", "SHA-256", "UTF-8", "Qwen 7B", "Qwen2.5-7B-Instruct-4bit", "float32",
+    "GSM8K",
+)  # fmt: skip
+WORDS = "three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+NUMBER = re.compile(rf"\d(?:[\d,.]*\d)?|\b(?:{WORDS})\b", re.IGNORECASE)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STATED = re.compile(r"`(\w+\.\w+)`(?: \(| +\| +)([^\s|)]+)(?=\)| +\|)")
 SPAN = re.compile(r"`([^`\n]+)`")

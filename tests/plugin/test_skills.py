@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 from claims import FENCE, NAMES, NUMBER, SPAN, faults_of, rules, unproven
@@ -22,13 +23,18 @@ from realign.quality.calibration import BINS
 from realign.quality.evaluation_index import load_index
 from realign.quality.evidence import JUDGES
 from realign.quality.mixture import CATEGORIES
-from realign.settings import Settings
+from realign.settings import DOMAIN_TARGETS, Settings
 from realign.sources.shapes import SHAPES
+from realign.verify import Outcome
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("skills/**/*.md"), *ROOT.glob("agents/*.md")])
 NAMED = ["realign-quality-gates", "preference-data-quality", "mlx-performance"]
-WORKFLOWS = {"realign-dpo-workflow": "dpo", "realign-antihallucination-workflow": "anti_hallucination"}
+WORKFLOWS = {
+    "realign-dpo-workflow": "dpo",
+    "realign-antihallucination-workflow": "anti_hallucination",
+    "realign-rlvr-workflow": "rlvr",
+}
 COUNTED = "none one two three four five six seven eight nine ten eleven twelve thirteen fourteen".split()
 PARTS = ("quality-thresholds", "capability-assessment", "performance")
 
@@ -74,6 +80,11 @@ FACTS = [
     f"{counted(JUDGES)} judges",
     f"{counted(CATEGORIES)} categories",
     f"{COUNTED[BINS]} equal bins",
+    f"{counted(get_args(get_type_hints(Outcome)['verdict']))} verdicts",
+    ", ".join(f"{name} {target:g}" for name, target in sorted(DOMAIN_TARGETS.items(), key=lambda each: -each[1])),
+    quoted("server/realign/verify/units.py", "1000 km equals 1 Mm"),
+    quoted("server/realign/verify/numeric.py", "0.33 is not"),
+    f"{COUNTED[S.rlvr.rollouts].capitalize()} rollouts",
     f"{counted(export.SPLITS)} splits",
     f"{counted(load_index(None).benchmarks)} benchmarks",
     f"{counted([shape for shape in SHAPES if shape.name != 'text'])} forms",  # plain text asks nothing
@@ -210,6 +221,9 @@ def test_a_workflow_has_a_page_a_stage_with_every_setting_and_gate_of_it(skill: 
         judged = [rule for rule in rules() if rule.startswith(tuple(f"{gate.name} " for gate in stage.gates))]
         assert [rule for rule in judged if f"`{rule}`" not in thresholds] == []
         assert all(f"`{gate.name} " in page for gate in stage.gates)
+    told = "".join(path.read_text(encoding="utf-8") for path in folder.glob("docs/*.md"))
+    own = getattr(Settings(), {"rlvr": "rlvr"}.get(data_type, ""), None)  # settings that no stage has as its section
+    assert [field for field in getattr(type(own), "model_fields", ()) if f"| `{data_type}.{field}` |" not in told] == []
     assert all((folder / f"{name}.md").is_file() for name in ("workflow", "templates", *(f"docs/{p}" for p in PARTS)))
 
 
