@@ -55,7 +55,7 @@ LEADING = frozenset(
     " stood damaged place occurs fit fits would elsewhere uses use has have gap beside said kind instead".split()
 )
 ANSWER_IS = re.compile(
-    r"^(?:so|thus|therefore|hence)?,? ?(?:the|my) answer(?: here)? is(?: that)?:? |^answer: ", re.IGNORECASE
+    r"^(?:so|thus|therefore|hence)?,? ?(?:the|my) answer(?: here)?(?: is)?(?: that)?:? |^answer: ", re.IGNORECASE
 )
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=\S)|\n+|(?<=\ue001)\s+(?=[A-Z\[(])")
 

@@ -6,6 +6,7 @@ wrong, in a quotation that the passage does not hold, and a refusal of what the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from realign.curate.authors.extractive import statements
@@ -20,7 +21,7 @@ from realign.curate.authors.extractive.wh import defines, inside
 from realign.curate.authors.extractive.wording import Question
 from realign.curate.authors.rules import verdicts_of
 from realign.curate.grounding.items import Item, Subject
-from realign.curate.grounding.wording import grounded, indirect, refusal, sure, verdict, whether
+from realign.curate.grounding.wording import grounded, indirect, refusal, verdict, whether, with_sure
 
 LONGEST_FACT, LONGEST_REST = 9, 18
 NUMBERS_AROUND = 3  # numbers in the shown text that make asking for one an edge case
@@ -69,7 +70,7 @@ def facts(subject: Subject) -> Iterator[Item]:
         if not wrong or not focus or not answers_shortly(question, subject):
             continue
         short = fact_of(question)
-        good = grounded(short, subject.quote, question.text) + sure(question.text)
+        good = with_sure(grounded(short, subject.quote, question.text), question.text)
         numbers = NUMBER.search(question.asked) and len(NUMBER.findall(shown)) >= NUMBERS_AROUND
         yield Item(
             "numbers" if numbers else "fact", question.text, shown, subject.sentence, question.asked,
@@ -106,7 +107,7 @@ def misquoted(question: Question, variant: Variant, subject: Subject) -> tuple[s
     if short:
         at = short.lower().find(variant.old.lower())
         short = variant.new if at < 0 else short[:at] + variant.new + short[at + len(variant.old) :]
-    return variant.method, grounded(short, variant.text, key) + sure(key)
+    return variant.method, with_sure(grounded(short, variant.text, key), key)
 
 
 def over_refused(focus: str, key: str) -> tuple[str, str]:
@@ -114,17 +115,24 @@ def over_refused(focus: str, key: str) -> tuple[str, str]:
     return "over-refusal", refusal(focus, key)
 
 
+def fluent(question: Question | None, lexicon: Lexicon) -> Question | None:
+    """The question unless a second clause follows its turned verb: "Does Rosa wait … and Binh waits …?" """
+    second = question and re.match(r"[A-Z]\w+ (?!it true)", question.text) and question.text.endswith("?")
+    clauses = re.findall(r"\b(?:and|or|but) (?:\w+ ){1,3}?(\w+)", question.text) if question and second else []
+    return None if any(lexicon.is_verb(word) and word.endswith("s") for word in clauses) else question
+
+
 def verdicts(subject: Subject) -> Iterator[Item]:
     """The sentence itself, to be affirmed."""
-    question = statements.check_true(subject.sentence, subject.clause, subject.lexicon, False)
+    question = fluent(statements.check_true(subject.sentence, subject.clause, subject.lexicon, False), subject.lexicon)
     focus = whether(subject.sentence.text, subject.lexicon)
     words = verdicts_of(question.text) if question else None
     if question is None or not words or not focus:
         return
     key, wrong = question.text, false_variants(subject.sentence.text, subject.lexicon)
-    denied = tuple((v.method, verdict(words[1], v.text, key) + sure(key)) for v in wrong[:2])
+    denied = tuple((v.method, with_sure(verdict(words[1], v.text, key), key)) for v in wrong[:2])
     yield Item(
         "verdict", question.text, subject.text(), subject.sentence, words[0],
-        (("grounded", verdict(words[0], subject.quote, key) + sure(key)),),
+        (("grounded", with_sure(verdict(words[0], subject.quote, key), key)),),
         (*denied, over_refused(focus, key)), evidence=("read",),
     )  # fmt: skip

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
 from realign.curate.authors.extractive import statements
 from realign.curate.authors.extractive.clauses import split_clause
-from realign.curate.authors.extractive.negatives import false_variants
+from realign.curate.authors.extractive.negatives import Variant, false_variants
 from realign.curate.authors.extractive.wording import one_of
 from realign.curate.authors.rules import verdicts_of
 from realign.curate.grounding import answerable, unanswerable
@@ -18,7 +19,10 @@ from realign.curate.grounding.items import Item, Subject
 from realign.curate.grounding.wording import DENIALS, PREMISES, grounded, indirect, refusal, verdict, whether
 
 OTHERWISE = ("antonym", "number", "exchange", "scope")
-NAMED = ("definition", "name", "which")  # a question after what a false thing is assumes nothing of the passage
+# A question after what a false thing is, or what would be if it were, assumes nothing that a passage could deny.
+NAMED = ("definition", "name", "which", "condition", "purpose")
+# Another number beside these words may be true as well: what is under 0.25 is under 0.3.
+BOUNDED = re.compile(r"\b(?:if|than|least|most|over|under|up to|between|within|below|above|exceeds?)\b", re.IGNORECASE)
 JOINED = ("{one} And {other}", "{one} Also, {other}", "{one} In addition, {other}")
 
 
@@ -33,7 +37,7 @@ def premises(subject: Subject) -> Iterator[Item]:
     """An open question made from the sentence with a word turned round: the passage says otherwise."""
     lexicon = subject.lexicon
     for variant in false_variants(subject.sentence.text, lexicon):
-        if variant.method not in OTHERWISE:
+        if variant.method not in OTHERWISE or not excludes(variant, subject):
             continue
         clause = split_clause(variant.text, lexicon)
         for question in answerable.open_questions(replace(subject.sentence, text=variant.text), clause, lexicon):
@@ -54,7 +58,8 @@ def premises(subject: Subject) -> Iterator[Item]:
 
 def contradicted(subject: Subject) -> Iterator[Item]:
     """A false variant of the sentence, to be denied."""
-    question = statements.check_false(subject.sentence, subject.clause, subject.lexicon, False)
+    checked = statements.check_false(subject.sentence, subject.clause, subject.lexicon, False)
+    question = answerable.fluent(checked, subject.lexicon)
     words = verdicts_of(question.text) if question else None
     focus = whether(question.asked, subject.lexicon) if question else ""
     if question is None or not words or not focus or question.asked not in _plainly_false(subject):
@@ -70,9 +75,14 @@ def contradicted(subject: Subject) -> Iterator[Item]:
 
 def _plainly_false(subject: Subject) -> set[str]:
     """The false variants that the sentence itself contradicts: one about a sibling may simply not be told."""
-    return {
-        v.text for v in false_variants(subject.sentence.text, subject.lexicon) if v.method in (*OTHERWISE, "negation")
-    }
+    found = false_variants(subject.sentence.text, subject.lexicon)
+    return {v.text for v in found if v.method in (*OTHERWISE, "negation") and excludes(v, subject)}
+
+
+def excludes(variant: Variant, subject: Subject) -> bool:
+    """True unless a number was changed that stands as a bound, or that is written as a word."""
+    plain = variant.new[:1].isdigit() or variant.new[:1] == "$"
+    return variant.method != "number" or (plain and not BOUNDED.search(subject.sentence.text))
 
 
 def partial(subject: Subject) -> Iterator[Item]:

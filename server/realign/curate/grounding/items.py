@@ -8,6 +8,7 @@ the document alone. A kind belongs to one category of the mix; its name and vers
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from realign.curate.authors.rules import PASSAGE_FORMS
 from realign.records import Passage, Prompt, make_id
 
 VERSION = "1"
+ADDRESSED = re.compile(r"(?:You|We|Your|Our|One)\b")  # said to the reader, or by the authors of themselves
 CATEGORY = {
     "fact": "confident", "verdict": "confident", "sibling": "refusal", "withheld": "refusal", "unsaid": "refusal",
     "cut": "hedged", "hedge": "hedged", "gap": "hedged", "partial": "edge", "premise": "edge", "numbers": "edge",
@@ -115,6 +117,7 @@ def is_usable(sentence: Sentence, passage: Passage, lexicon: Lexicon) -> bool:
     """True for a plain statement that speaks of its own subject and can stand in quotation marks."""
     text = sentence.text
     plain = is_plain_statement(text) and is_about_itself(text) and not lexicon.is_instruction(text)
+    plain = plain and not ADDRESSED.match(text)
     quotable = not any(mark in text for mark in '“”"\n') and "\n" not in verbatim(sentence, passage)
     return plain and quotable and has_verb(text, lexicon)
 

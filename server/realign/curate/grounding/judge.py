@@ -7,6 +7,7 @@ the document, so that each has its place; one that is in neither supports nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from realign.work import Work
 
 PROMPTS_A_BATCH, PROMPTS_AT_LEAST = 64, 8
 SHORT = 6  # words up to which a claim that the citation holds word for word is an answer and not a quotation
+PARTS = re.compile(r"(?<=\?) (?:And|Also,|In addition,) ")  # two questions in one
 Support = Callable[[Sequence["Cited"]], list[float | None]]
 
 
@@ -152,9 +154,10 @@ def support_of(case: Cited) -> float:
         return grounding.denied(case.question, case.cited)
     if case.alone:
         return grounding.support("", said.text, case.cited, case.shown)
+    parts = PARTS.split(case.question)
     if find_quote(said.text, case.cited) and len(said.text.split()) > SHORT:
-        return grounding.relevance(case.question, case.cited)
-    return grounding.support(case.question, said.text, case.cited, case.shown)
+        return max(grounding.relevance(part, case.cited) for part in parts)
+    return max(grounding.support(part, said.text, case.cited, case.shown) for part in parts)
 
 
 def _left_open(case: Cited) -> str:

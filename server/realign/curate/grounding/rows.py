@@ -18,7 +18,7 @@ from realign.curate.authors.extractive.sentences import Sentence
 from realign.curate.authors.rules import passage_of, question_of
 from realign.curate.given import AUTHOR
 from realign.curate.grounding.items import Item, Made
-from realign.curate.grounding.wording import grounded, refused_directly, sure
+from realign.curate.grounding.wording import grounded, refused_directly, with_sure
 from realign.curate.judges.extractive import sentences_of_text
 from realign.curate.judges.grounding import answerable
 from realign.quality.citations import read_answer
@@ -89,11 +89,13 @@ def _answered(row: Given) -> Item | None:
     if not sentence or any(mark in sentence for mark in '“”"'):
         return None
     wrong = (
-        [("given", grounded(row.wrong, sentence, key) + sure(key))] if row.wrong else list(_misplaced(row, sentence))
+        [("given", with_sure(grounded(row.wrong, sentence, key), key))]
+        if row.wrong
+        else list(_misplaced(row, sentence))
     )
     return Item(
         "fact", row.question, row.context, row.here, row.right,
-        (("grounded", grounded(row.right, sentence, key) + sure(key)),),
+        (("grounded", with_sure(grounded(row.right, sentence, key), key)),),
         (*wrong, ("over-refusal", refused_directly(key))), evidence=("read",),
     )  # fmt: skip
 
@@ -102,7 +104,7 @@ def _misplaced(row: Given, sentence: str) -> Iterator[Made]:
     """The right answer with a sentence that does not hold it."""
     others = [s for s in sentences_of_text(row.context) if s != sentence and row.right.lower() not in s.lower()]
     for other in [s for s in others if not any(mark in s for mark in '“”"')][:1]:
-        yield "elsewhere", grounded(row.right, other, row.question) + sure(row.question)
+        yield "elsewhere", with_sure(grounded(row.right, other, row.question), row.question)
 
 
 def _withheld(row: Given) -> Item | None:

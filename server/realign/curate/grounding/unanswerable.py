@@ -20,10 +20,10 @@ from realign.curate.authors.extractive.negatives import Variant, false_variants
 from realign.curate.authors.extractive.sentences import Sentence
 from realign.curate.authors.extractive.wording import Question, seed_of
 from realign.curate.authors.rules import verdicts_of
-from realign.curate.grounding.answerable import answers_shortly, fact_of, false_facts, misquoted, open_questions
+from realign.curate.grounding.answerable import answers_shortly, fact_of, false_facts, fluent, misquoted, open_questions
 from realign.curate.grounding.items import FEWEST_SHOWN, Item, Subject, leans, whole
 from realign.curate.grounding.uncertain import terms_in
-from realign.curate.grounding.wording import by_turns, grounded, indirect, refusal, sure, verdict, whether
+from realign.curate.grounding.wording import by_turns, grounded, indirect, refusal, sure, verdict, whether, with_sure
 from realign.curate.judges.grounding import answerable
 
 NOT_TOLD = 0.45  # the most that a shown sentence may answer of a question that the passage does not answer
@@ -73,17 +73,20 @@ def _checks(subject: Subject) -> list[tuple[Question, str]]:
     sentence, lexicon = subject.sentence, subject.lexicon
     makers = (statements.check_true, statements.check_false)
     maker = makers[seed_of(sentence.text, "withheld") % 2]
-    question = maker(sentence, subject.clause, lexicon, True)
+    question = fluent(maker(sentence, subject.clause, lexicon, True), lexicon)
     focus = whether(question.asked, lexicon) if question else ""
     return [(question, focus)] if question and focus and verdicts_of(question.text) else []
 
 
 def is_told(question: Question, shown: str) -> bool:
-    """True unless the shown text speaks of the subject and leaves the question open."""
+    """True unless the shown text speaks of the subject and leaves the question open.
+
+    A question after a fact that stands there in any connection, or in the question, counts as answered.
+    """
     asked = {stem(word) for word in content_words(question.text)}
     spoken = {stem(word) for word in content_words(shown)}
-    fact = {stem(word) for word in content_words(question.asked)} - asked
-    known = bool(fact) and question.template in FACTS and fact <= spoken and any(w[0].isdigit() for w in fact)
+    fact = {stem(word) for word in content_words(question.asked)}
+    known = question.template in FACTS and (fact <= spoken or fact <= asked)
     return known or len(asked & spoken) < ON_TOPIC or answerable(question.text, shown) > NOT_TOLD
 
 
@@ -106,11 +109,11 @@ def _invented(question: Question, subject: Subject) -> Iterator[tuple[str, str]]
         wrong = [v.text for v in false_variants(subject.sentence.text, lexicon)[:1]]
         for n, text in enumerate((*wrong, subject.quote)):
             word = words[(n + by_turns(key, "word")) % 2]
-            yield "invented", verdict(word, text, key) + sure(key)
+            yield "invented", with_sure(verdict(word, text, key), key)
         return
     for variant in false_facts(question, lexicon)[:2]:
         yield "invented", misquoted(question, variant, subject)[1]
-    yield "invented", grounded(fact_of(question), subject.quote, key) + sure(key)
+    yield "invented", with_sure(grounded(fact_of(question), subject.quote, key), key)
 
 
 # -- what is told of another thing ----------------------------------------------------------------------------------
@@ -134,8 +137,8 @@ def siblings(subject: Subject) -> Iterator[Item]:
             yield Item(
                 "sibling", key, shown, subject.sentence, focus, (("refusal", text),),
                 (
-                    ("invented", grounded(fact_of(question), variant.text, key) + sure(key)),
-                    ("elsewhere", grounded(fact_of(question), subject.quote, key) + sure(key)),
+                    ("invented", with_sure(grounded(fact_of(question), variant.text, key), key)),
+                    ("elsewhere", with_sure(grounded(fact_of(question), subject.quote, key), key)),
                 ),
             )  # fmt: skip
 

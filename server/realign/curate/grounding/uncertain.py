@@ -80,12 +80,11 @@ GAP_FORMS = (
     " that begins so: “{clue}”",
     "Most likely “{pick}”, to judge by the rest.{sure} The damaged place stands right {side} “{part}”, and the text has"
     " a term with this letter here: “{clue}”",
-    "The text suggests “{pick}”, which is inferred and not read.{sure} It stands right {side} “{part}”; the term occurs"
+    "The text suggests “{pick}”, by inference from the rest.{sure} It stands right {side} “{part}”; the term occurs"
     " here: “{clue}”",
     "I think “{pick}”.{sure} It would fit right {side} “{part}”, and the text speaks of it elsewhere: “{clue}”",
 )
 BARE_CUT = "what {part}: it says only “it”"
-BARE_GAP = "what stood at “{gap}”: more than one term would fit"
 LONGEST_REST, FEWEST_QUOTED = 18, 3
 
 
@@ -186,7 +185,8 @@ def gaps(subject: Subject) -> Iterator[Item]:
     match = found[seed_of(text, "gap") % len(found)]
     gap, term = f"{match[0][0]}{ILLEGIBLE}", match[0].lower()
     others = tuple(each for each in subject.window if each is not subject.sentence)
-    guess = filling(term[0], is_plural(term.split()[-1]), text.replace(match[0], " "), others, lexicon)
+    left = [word.lower() for word in words(text[: match.start()])][-2:]
+    guess = filling(term[0], is_plural(term.split()[-1]), text.replace(match[0], " "), left, others, lexicon)
     before, behind = text[: match.start()].rstrip(" ,"), text[match.end() :].strip(" ,.")
     side, part = ("after", before) if len(before.split()) >= FEWEST_QUOTED else ("before", behind)
     if guess is None or len(part.split()) < FEWEST_QUOTED or part not in passage.text:
@@ -202,35 +202,49 @@ def gaps(subject: Subject) -> Iterator[Item]:
     yield Item(
         "gap", question, shown, subject.sentence, match[0], (("hedged", good),),
         (("overconfident", f"It says “{named}”. The passage says: “{restored}”{certainly(text)}"),),
-        evidence=("gap", *features), right=same_thing(pick, term), unsure=refusal(BARE_GAP.format(gap=gap), text),
+        evidence=("gap", *features), right=same_thing(pick, term),
     )  # fmt: skip
 
 
 def filling(
-    letter: str, plural: bool, inside: str, others: tuple[Sentence, ...], lexicon: Lexicon
+    letter: str, plural: bool, inside: str, left: list[str], others: tuple[Sentence, ...], lexicon: Lexicon
 ) -> tuple[str, str, tuple[object, ...]] | None:
-    """The term with this first letter and number that the other sentences use most, one of them, and its features."""
+    """The term with this first letter and number that the other sentences suggest most, one of them, and the features.
+
+    A mention counts 1, and 3 more where the two words before the gap stand before it too; without that, None where
+    several terms would fit.
+    """
     counts: Counter[str] = Counter()
     clues: dict[str, str] = {}
-    here = {stem(word) for word in words(inside)}
+    here, alike = {stem(word) for word in words(inside)}, set()
     for sentence in others:
         low = [word.lower() for word in words(sentence.text)]
-        for size in (3, 2, 1):
-            for at in range(len(low) - size + 1):
-                term = " ".join(low[at : at + size])
-                fits = term in lexicon.terms and term[0] == letter and is_plural(low[at + size - 1]) == plural
-                if fits and not all(stem(word) in here for word in low[at : at + size]):
-                    counts[term] += 1
-                    if not any(mark in sentence.text for mark in '“”"'):
-                        clues.setdefault(term, sentence.text)
+        quoted = any(mark in sentence.text for mark in '“”"')
+        for term, at in terms_anywhere(low, letter, plural, lexicon):
+            if all(stem(word) in here for word in term.split()):
+                continue
+            same = len(left) == 2 and low[max(0, at - 2) : at] == left
+            counts[term] += 4 if same else 1
+            if not quoted and (term not in clues or (same and term not in alike)):
+                clues[term] = sentence.text
+            alike |= {term} if same else set()
     for term in list(counts):
         if any(term != other and f" {term} " in f" {other} " and counts[other] >= counts[term] for other in counts):
             del counts[term]
     ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    if not ranked or ranked[0][0] not in clues:
+    if not ranked or ranked[0][0] not in clues or (len(ranked) > 1 and ranked[0][0] not in alike):
         return None
-    ahead = ranked[0][1] - (ranked[1][1] if len(ranked) > 1 else 0)
-    return ranked[0][0], clues[ranked[0][0]], (min(2, len(ranked)), ahead > 1)
+    pick, ahead = ranked[0][0], ranked[0][1] - (ranked[1][1] if len(ranked) > 1 else 0)
+    return pick, clues[pick], (pick in alike, ahead > 1)
+
+
+def terms_anywhere(low: list[str], letter: str, plural: bool, lexicon: Lexicon) -> Iterator[tuple[str, int]]:
+    """The document's terms of a first letter and number among words in lower case, with their places."""
+    for size in (3, 2, 1):
+        for at in range(len(low) - size + 1):
+            term = " ".join(low[at : at + size])
+            if term[:1] == letter and term in lexicon.terms and is_plural(low[at + size - 1]) == plural:
+                yield term, at
 
 
 def only_place(term: str, text: str) -> re.Match[str] | None:

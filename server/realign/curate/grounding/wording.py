@@ -15,11 +15,11 @@ from realign.curate.authors.extractive.wording import one_of, seed_of
 
 SHORT_FORMS = (
     "{Short}. The passage says: “{quote}”",
-    "According to the passage, “{quote}” So the answer is {short}.",
+    "According to the passage, “{quote}” So the answer is: {short}.",
     "{Short}. Source: “{quote}”",
-    "The answer is {short}. In the passage: “{quote}”",
+    "Answer: {short}. In the passage: “{quote}”",
     "{Short} [1]\n\n[1] “{quote}”",
-    "The passage states: “{quote}” The answer is {short}.",
+    "The passage states: “{quote}” The answer: {short}.",
 )
 QUOTE_FORMS = (
     "The passage says: “{quote}”",
@@ -116,6 +116,12 @@ def refused_directly(question: str) -> str:
     """A refusal that repeats the question, for one whose words can't be put in order by rule."""
     lowered = question[:1].lower() + question[1:]
     return one_of(REFUSALS_OF_A_QUESTION, question, "refusal").format(question=question, lowered=lowered)
+
+
+def with_sure(text: str, key: str) -> str:
+    """An answer with its stated confidence: at its end, or before the note that holds its quotation."""
+    said, note, quoted = text.partition("\n\n[1]")
+    return f"{said}{'.' * bool(note)}{sure(key)}{note}{quoted}"
 
 
 def sure(key: str) -> str:

@@ -10,7 +10,9 @@ lower. benchmarks/grounding_judge.py measures them.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -40,14 +42,27 @@ CHECKED = re.compile(
 OPEN = 0.55  # share of the question that the passage leaves open where a refusal is wholly right
 ILLEGIBLE = "[illegible]"
 SHORT = 4  # content words of a claim that answers without being a sentence of its own
-NEAR = 10.0  # words over which closeness to what was asked halves
-ELSEWHERE = 0.55  # what is left for each word of the question that stands in another sentence and not in this one
+NEAR, APART = 6.0, 8  # words over which nearness to what was asked halves; words that a sentence's end counts
+ECHO = 0.4
+ELSEWHERE = 0.75  # what is left for each of two words asked for that stand in the passage and not in the citation
 NUMBERS = frozenset(NUMBER_WORDS)
-KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\bhow (?:many|much|long|old|far|tall|high)\b|\bwhat (?:percent(?:age)?|number|share)\b"), "number"),
-    (re.compile(r"\bwhen\b|\b(?:what|which) (?:year|month|day|date|decade|century)\b"), "date"),
-    (re.compile(r"\bwho\b|\bwhom\b|\bwhose\b"), "name"),
+MEASURED = r"time|size|rate|amount|number|score|length|age|value|cost|population|distance|area|height|speed|temperature"
+A_YEAR = re.compile(r"\b(?:1\d{3}|20\d\d)s?\b|\b\d{1,2}(?:st|nd|rd|th)\b|\bcentury\b|\b(?:" + "|".join(MONTHS) + r")\b")
+A_NUMBER = re.compile(r"\d|\ball\b|\b(?:" + "|".join(sorted(NUMBERS)) + r")\b", re.IGNORECASE)
+A_NAME = re.compile(r"\b[A-Z]")
+# What a question asks for, what an answer of that kind has, and what is left of one that does not have it.
+KINDS: tuple[tuple[re.Pattern[str], re.Pattern[str], float], ...] = (
+    (re.compile(r"\bpercent(?:age)?\b"), re.compile("%|percent"), 0.5),
+    (re.compile(r"\bwhen\b|\b(?:what|which) (?:year|month|day|date|decade|century)\b"), A_YEAR, 0.4),
+    (re.compile(r"\bhow (?:many|much|long|old|far|tall|high|large|big)\b|\bwhat (?:number|share)\b"), A_NUMBER, 0.4),
+    (re.compile(r"\bwho\b|\bwhom\b|\bwhose\b"), A_NAME, 0.5),
+    (re.compile(r"\bwhere\b|\b(?:what|which) (?:city|country|state|town|place)\b"), A_NAME, 0.6),
+    (re.compile(rf"\b(?:what|which)\b.*\b(?:{MEASURED})\b"), re.compile(""), 1.0),
+    (re.compile(r"\b(?:what|which)\b"), re.compile(r"^(?!.*\d)", re.DOTALL), 0.8),
 )  # fmt: skip
+DIGITS = {
+    word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
+}
 
 
 def support(question: str, claim: str, cited: str, shown: str) -> float:
@@ -67,31 +82,38 @@ def support(question: str, claim: str, cited: str, shown: str) -> float:
     mine = _weighty(claim)
     if not mine:
         return 0.0
-    if len(mine) > SHORT or _is_statement(claim, question):
+    if not question:
         return align(claim, cited)
-    return _held(claim, cited) * _fits(question, claim) * _related(question, claim, cited, shown)
+    held = align(claim, cited) if len(mine) > SHORT or _is_statement(claim, question) else _held(claim, cited)
+    return held * _fits(question, claim) * _echoes(question, claim) * _related(question, claim, cited, shown)
 
 
 def answerable(question: str, shown: str) -> float:
     """How far some sentence of the passage answers the question, in 0..1: it has all that is asked, and adds to it.
 
-    A word of the question that only other sentences have counts against a sentence; one that starts with a pronoun is
-    read with the sentence before it.
+    Rare words of the question weigh more, and those that the passage never uses most. A sentence that starts with a
+    pronoun is read with the sentence before it.
     """
-    asked = _content(statement_of(question)) - ASKED
+    asked = {_bare(word) for word in _content(statement_of(question)) - ASKED}
     if not asked:
         return 0.5 if ILLEGIBLE in shown else 1.0
-    spoken = _content(shown)
-    checks = verdicts_of(question) is not None
-    return max((_answers(asked, sentence, spoken, checks) for sentence in _told(shown)), default=0.0)
+    weights, checks = _rarity(asked, shown), verdicts_of(question) is not None
+    return max((_answers(weights, sentence, checks) for sentence in _told(shown)), default=0.0)
 
 
-def _answers(asked: frozenset[str], sentence: str, spoken: frozenset[str], checks: bool) -> float:
-    held = _content(sentence)
-    missing = asked - held
-    covered = len(asked & held) / len(asked)
-    adds = checks or bool(held - asked)
-    return covered * ELSEWHERE ** len(missing & spoken) * (1.0 if adds else 0.3)
+def _answers(weights: dict[str, float], sentence: str, checks: bool) -> float:
+    """Weighted share of what is asked that a sentence has; a third where it adds nothing and no check is asked."""
+    held = set(_bared(sentence)[0])
+    covered = sum(weight for word, weight in weights.items() if word in held) / sum(weights.values())
+    adds = checks or any(_bare(word) not in weights for word in _content(sentence))
+    return covered if adds else covered / 3
+
+
+def _rarity(asked: Collection[str], shown: str) -> dict[str, float]:
+    """The weight of each word: the logarithm of how seldom a sentence of the passage has it."""
+    sentences = [set(_bared(sentence)[0]) for sentence in sentences_of_text(shown)]
+    count = len(sentences) + 1
+    return {word: math.log(count / (0.5 + sum(word in s for s in sentences))) for word in sorted(asked)}
 
 
 def _told(shown: str) -> list[str]:
@@ -155,52 +177,71 @@ def _is_statement(claim: str, question: str) -> bool:
 
 def _held(claim: str, cited: str) -> float:
     """Share of the claim's content, numbers and negations that the citation holds, squared: half known is a quarter."""
-    source = {root(word) for word in _tokens(cited)}
+    source = set(_bared(cited)[0])
     mine = [word for word in _tokens(claim) if root(word) in _weighty(claim) or word in NEGATIONS]
-    return (sum(root(word) in source for word in mine) / len(mine)) ** 2 if mine else 0.0
+    return (sum(_bare(root(word)) in source for word in mine) / len(mine)) ** 2 if mine else 0.0
 
 
 def _fits(question: str, claim: str) -> float:
-    """1 where the claim is of the kind asked for (a number, a date, a name) or no kind is asked for, else 0.4."""
+    """1 where the claim is of the kind asked for (a share, a date, a number, a name), else what KINDS leaves of it."""
     low = question.lower()
-    kind = next((kind for pattern, kind in KINDS if pattern.search(low)), "")
-    tokens = words(claim)
-    number = any(token[0].isdigit() or token.lower() in NUMBERS for token in tokens)
-    fits = {
-        "": True,
-        "number": number or "all" in claim.lower().split(),
-        "date": number or any(token.capitalize() in MONTHS for token in tokens),
-        "name": any(token[0].isupper() for token in tokens),
-    }
-    return 1.0 if fits[kind] else 0.4
+    return next((1.0 if has.search(claim) else left for asks, has, left in KINDS if asks.search(low)), 1.0)
+
+
+def _echoes(question: str, claim: str) -> float:
+    """What is left of a claim that only repeats words of a question which offers no choice."""
+    repeated = _weighty(claim) <= _content(question) and " or " not in question.lower()
+    return ECHO if repeated else 1.0
 
 
 def _related(question: str, claim: str, cited: str, shown: str) -> float:
-    """How much of what was asked stands near the claim in the citation, against the passage's best place, in 0..1."""
-    asked = _content(question) - ASKED - _weighty(claim)
+    """How near what was asked stands to the claim in the citation, against the passage's best place, in 0..1.
+
+    Rare words of the question weigh more, and those that stand only elsewhere in the passage count against the claim.
+    Nearness halves over NEAR words, and another sentence is APART words away.
+    """
+    asked = {_bare(word) for word in _content(question) - ASKED}
+    mine = {_bare(word) for word in _weighty(claim)}
+    mine = mine - asked or mine
+    asked -= mine
     if not asked:
         return 1.0
-    weights = {word: 1.0 / (1 + sum(word in _content(s) for s in sentences_of_text(shown))) for word in asked}
-    mine = _nearness(asked, _weighty(claim), cited, weights)
-    best = max((_coverage(asked, sentence, weights) for sentence in sentences_of_text(shown)), default=0.0)
-    missing = [word for word in asked if word not in _content(cited) and word in _content(shown)]
-    return min(1.0, 1.1 * mine / best) * (ELSEWHERE ** min(2, len(missing))) ** 0.5 if best else 0.0
+    weights = _rarity(asked, shown)
+    missing = sum(word in _bared(shown)[0] and word not in _bared(cited)[0] for word in asked)
+    held = max((close * _whole(place, mine, cited) for place, close in _closeness(weights, cited, mine)), default=0.0)
+    best = max((close for _, close in _closeness(weights, shown)), default=0.0)
+    return min(1.0, held / best) * ELSEWHERE ** min(2, missing) if best else 0.0
 
 
-def _coverage(asked: frozenset[str], text: str, weights: dict[str, float]) -> float:
-    held = _content(text)
-    return sum(weights[word] for word in asked & held) / sum(weights.values())
+def _closeness(weights: dict[str, float], text: str, only: Collection[str] = ()) -> Iterator[tuple[int, float]]:
+    """(place, how near the weighted words stand to it) of each word of a text, or of those among `only`."""
+    tokens, sentence = _bared(text)
+    places: dict[str, list[int]] = {}
+    for place, token in enumerate(tokens):
+        places.setdefault(token, []).append(place)
+    known = [(weights[word], places[word]) for word in sorted(weights) if word in places]
+    for at, token in enumerate(tokens):
+        if not only or token in only:
+            gaps = ((w, min(abs(p - at) + APART * (sentence[p] != sentence[at]) for p in found)) for w, found in known)
+            yield at, sum(weight * 0.5 ** (max(0, gap - 2) / NEAR) for weight, gap in gaps)
 
 
-def _nearness(asked: frozenset[str], mine: frozenset[str], text: str, weights: dict[str, float]) -> float:
-    """Coverage of what was asked, each word at its distance from the claim's nearest word in the text."""
-    tokens = [root(token) for token in _tokens(text)]
-    places = [place for place, token in enumerate(tokens) if token in mine]
-    total = 0.0
-    for word in asked:
-        gaps = [abs(a - b) for a, token in enumerate(tokens) if token == word for b in places]
-        total += weights[word] * (0.5 ** (max(0, min(gaps) - 3) / NEAR / 2) if gaps else 0.0)
-    return total / sum(weights.values())
+def _whole(place: int, mine: set[str], text: str) -> float:
+    """Share of the claim's words that stand about a place of a text."""
+    tokens, reach = _bared(text)[0], len(mine) + 2
+    return len(mine & set(tokens[max(0, place - reach) : place + reach + 1])) / len(mine)
+
+
+@lru_cache(maxsize=8192)
+def _bared(text: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """A text's words as `_bare` has them, and which of its sentences each stands in."""
+    found = [(_bare(root(t)), n) for n, s in enumerate(sentences_of_text(text)) for t in _tokens(s)]
+    return tuple(word for word, _ in found), tuple(n for _, n in found)
+
+
+def _bare(word: str) -> str:
+    """A root's first six letters, so that forms of one word meet; a small number as its digits."""
+    return DIGITS.get(word, word if word[:1].isdigit() else word[:6])
 
 
 @lru_cache(maxsize=65536)
