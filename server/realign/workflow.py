@@ -20,6 +20,7 @@ from realign.align.workflows import ALIGN
 from realign.curate import export
 from realign.curate.workflows import CURATE
 from realign.errors import Blocked, Interrupted, UsageError
+from realign.quality.dropped import require_left
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Verdict, as_dict, judge_gate, worst
 from realign.run import Run, StageState
@@ -113,7 +114,8 @@ def run_stage(
 ) -> list[Verdict]:
     """Run one stage to its end and measure its gates. share: how its items are divided among machines (work.py).
 
-    The caller holds `run.writing`. Raises Blocked when the stage before has not passed, Interrupted when stopped.
+    The caller holds `run.writing`. Raises Blocked when the stage before has not passed, Interrupted when stopped, and
+    EmptyInput, with raw examples, when it dropped all that it was given.
     """
     stage, settings = stages_of(run)[find_stage(run, name)], settings_of(run)
     prints = fingerprints(run, settings)
@@ -127,6 +129,7 @@ def run_stage(
             run.commit(name, batch)
             if stopping():
                 raise Interrupted(f"{name} was stopped", fix="the same command goes on where it stopped")
+        require_left(run, name)
         verdicts = judge_stage(run, stage, settings)
     except Interrupted:
         run.end(name, "cancelled")

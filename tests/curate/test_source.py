@@ -10,7 +10,7 @@ from text import PARAGRAPHS
 
 from realign import workflow
 from realign.curate import given
-from realign.errors import EmptySource
+from realign.errors import EmptyInput, EmptySource
 from realign.quality.gates import Verdict
 from realign.quality.ledger import ledger
 from realign.records import Dropped
@@ -83,14 +83,12 @@ def test_nothing_readable_fails_with_the_reason_of_each_file(tmp_path: Path) -> 
         read(tmp_path / "out", write(tmp_path, "broken.pdf", "%PDF-1.4\nnothing follows"))
 
 
-def test_a_language_the_embedded_author_does_not_write_is_said_and_blocks(tmp_path: Path) -> None:
+def test_a_language_the_embedded_author_does_not_write_fails_and_shows_what_was_dropped(tmp_path: Path) -> None:
     german = (
         "Die Gezeiten sind die Wasserbewegungen der Ozeane, die durch den Mond und die Sonne verursacht werden. " * 4
     )
-    run, verdicts = read(tmp_path / "out", write(tmp_path, "gezeiten.txt", german))
-    assert any("language de" in drop.reason for drop in dropped(run))
-    assert verdicts["prompt clarity"].tier == "REJECT"
-    assert "language de" in verdicts["prompt clarity"].reason
+    with pytest.raises(EmptyInput, match=r"(?s)source left nothing: language de.*\(1\).*: Die Gezeiten sind"):
+        read(tmp_path / "out", write(tmp_path, "gezeiten.txt", german))
 
 
 def test_given_rows_keep_their_answers_and_bad_lines_are_named(tmp_path: Path) -> None:
@@ -186,7 +184,7 @@ def test_rows_about_one_context_share_its_passage_and_keep_their_lines(tmp_path:
     first, alone = run.records("passage")
     assert (first.text, first.role, alone.role) == (about["context"], "prose", "given")
     assert [prompt.parent for prompt in prompts] == [first.id, alone.id, first.id]
-    assert [given.line_of(document, prompt.line) for prompt in prompts] == rows.split("\n")
+    assert [given.lines_of(document)[prompt.line] for prompt in prompts] == rows.split("\n")
     assert prompts[2].text == f"Context: {about['context']}\n\nHow often?"
     assert all(document.text[p.start : p.end] == p.text for p in run.records("passage"))
     assert verdicts["prompt clarity"].value == 1.0 and not any(step.off for step in ledger(run))

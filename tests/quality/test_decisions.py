@@ -3,6 +3,7 @@
 import pytest
 
 from realign import workflow
+from realign.cli import main
 from realign.errors import EmptyInput, UsageError
 from realign.quality.decisions import decide, in_words, latest, overturned, readmitted
 from realign.quality.ledger import ledger
@@ -29,7 +30,8 @@ def selected_again(tmp_path, settings) -> Run:
 
 def test_what_a_filter_dropped_comes_back_when_a_person_wants_it_and_only_from_the_filter_on(tmp_path):
     run = selected_again(tmp_path, LONG)
-    workflow.run_stage(run, "filter")
+    with pytest.raises(EmptyInput, match=r"filter left nothing: an answer under 40 words \(38\)"):
+        workflow.run_stage(run, "filter")
     lost, others = dropped(run, "filter")[0], len(dropped(run, "filter"))
     decide(run, lost.record, keep=True, note="short and right", by="Ada")
     assert [s.name for s in workflow.states(run) if s.status == "stale"] == ["filter"]
@@ -163,3 +165,13 @@ def test_card_report_and_summary_say_what_a_person_overturned(tmp_path):
     decide(run, kept_pairs(run)[1].id, keep=True)
     words = "a person looked at 2 of 8, overturned 1: 50.0 % (0.0 to 100.0)"
     assert all(words in text for text in (render_card(run), render_page(run), as_text(summarize(run))))
+
+
+def test_the_command_readmits_all_the_rows_named_or_none(tmp_path, capsys):
+    run = build_run(tmp_path, pairs=8)
+    lost = dropped(run, "filter")[0].record
+    assert main(["readmit", str(run.folder), lost, "nobody", "--reason", "seen"]) == 2
+    assert run.count("decision") == 0
+    assert main(["readmit", str(run.folder), lost, "--reason", "seen", "--by", "Ada", "--json"]) == 0
+    assert (latest(run)[lost].note, latest(run)[lost].by) == ("seen", "Ada")
+    assert '"overrides": "filter"' in capsys.readouterr().out

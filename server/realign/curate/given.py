@@ -22,6 +22,7 @@ from realign.sources.shapes import Given, read_given
 AUTHOR = "given"
 TEMPLATE = "given/2"
 METHODS = ("given as chosen", "given as rejected")  # of the answers of a ranked prompt
+MEDIA_TYPE = "application/jsonl"
 LINE = "line"  # the kind of a dropped row
 SAMPLE = 200  # rows that the language is told from
 POINTING = re.compile(r"^\s*(?:it|this|that|they|these|those|continue|go on|more)\W*$", re.IGNORECASE)
@@ -94,7 +95,7 @@ def read_dataset(path: Path, name: str, sha256: str, read: Read | None = None) -
     spoken = language("\n".join(f"{p.text} {' '.join(p.answers)}" for p in prompts))
     notes = (f"{len(drops)} malformed rows",) if drops else ()
     document = Document(
-        identity, "", name, sha256, "application/jsonl", path.stem, spoken, "".join(text.pieces), tuple(text.pages),
+        identity, "", name, sha256, MEDIA_TYPE, path.stem, spoken, "".join(text.pieces), tuple(text.pages),
         notes,
     )  # fmt: skip
     return Rows(document, list(passages.values()), made, drops)
@@ -122,7 +123,7 @@ def make_prompt(given: Given, passage: Passage, line: int) -> Prompt:
     if given.context:
         asked = "Context: {}\n\n{}".format(re.sub(r"\n\s*\n", "\n", given.context), given.prompt)
     return Prompt(
-        make_id("prompt", passage.id, line, asked), passage.id, asked, f"{TEMPLATE} {given.shape}", "", passage.start,
+        prompt_id(passage.parent, line), passage.id, asked, f"{TEMPLATE} {given.shape}", "", passage.start,
         passage.end, AUTHOR, tuple(answer.text for answer in given.answers), given.ranked, turns, given.tools, line,
     )  # fmt: skip
 
@@ -134,7 +135,14 @@ def unclear(prompt: Prompt) -> str:
     return "points at something that is not there" if not prompt.turns and POINTING.match(prompt.text) else ""
 
 
-def line_of(document: Document, line: int) -> str:
-    """The row of a data file as it stood there, by its line."""
-    page = next(page for page in document.pages if page.number == line)
-    return document.text[page.start : page.end].rstrip("\n").rpartition("\n")[2]
+def prompt_id(document: str, line: int) -> str:
+    """The id of the prompt that a line of a data file holds, whether it became a record or was dropped."""
+    return make_id("prompt", document, line)
+
+
+def lines_of(document: Document) -> dict[int, str]:
+    """The rows of a data file as they stood there, by line; {} for any other document."""
+    if document.media_type != MEDIA_TYPE:
+        return {}
+    text = document.text
+    return {page.number: text[page.start : page.end].rstrip("\n").rpartition("\n")[2] for page in document.pages}

@@ -21,7 +21,8 @@ from realign.stage import Stage
 
 SOURCE = Stage(
     "source", source.read_and_ask, (shared.PARSE_SUCCESS, shared.PROMPT_CLARITY),
-    sections=("source",), code=("sources", "curate/source.py", "curate/authors", "templates"), inputs=source.inputs,
+    sections=("source",), code=("sources", "curate/source.py", "curate/given.py", "curate/authors", "templates"),
+    inputs=source.inputs,
 )  # fmt: skip
 CANDIDATES = Stage(
     "candidates", candidates.complete_prompts, (shared.answered(2),),

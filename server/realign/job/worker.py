@@ -20,11 +20,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from realign.errors import Blocked, Busy, Interrupted, RealignError, StageFailed
+from realign.errors import Blocked, Busy, EmptyInput, Interrupted, RealignError, StageFailed
 from realign.run import Run, storage_error
 
 GRACE = 2.0  # seconds from being told to stop to the hard end
@@ -93,7 +93,7 @@ def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str,
             raise Interrupted(f"{name} was stopped", fix="the same command goes on where it stopped")
         if is_current(run, name):
             continue
-        with metered() as energy:
+        with metered() as energy, explained(run):
             verdicts = workflow.run_stage(run, name, stopping, share)
         run.note(f"thresholds of {name}", thresholds(run))
         note_work(run, first, energy)
@@ -103,8 +103,18 @@ def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str,
     return last, 0
 
 
+@contextlib.contextmanager
+def explained(run: Run) -> Iterator[None]:
+    """Write card, report and the quarantined rows where a stage left nothing, too."""
+    try:
+        yield
+    except EmptyInput:
+        report(run, Blocked.exit_code)
+        raise
+
+
 def report(run: Run, code: int) -> None:
-    """Write card, report and manifest where a run has come to its end, or to a gate that blocks it."""
+    """Write card, report, manifest and quarantine where a run has come to its end, or to a gate that blocks it."""
     from realign.report.files import write_reports
     from realign.workflow import next_stage
 

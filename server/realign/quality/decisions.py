@@ -51,26 +51,38 @@ def rejected(run: Run) -> dict[str, str]:
     return {record: decision.note for record, decision in latest(run).items() if not decision.keep}
 
 
+def count_readmitted(run: Run) -> int:
+    """How many of the rows that the filter kept are there because a person re-admitted them."""
+    query = (
+        "SELECT id, parent FROM records WHERE kind IN ('pair', 'example')"
+        " AND id NOT IN (SELECT record FROM drops WHERE stage = 'filter')"
+    )
+    spared, wanted = readmitted(run, "filter"), readmitted(run, "select")
+    return sum(row in spared or prompt in wanted for row, prompt in run.db.execute(query))
+
+
 def decide(run: Run, record: str, keep: bool, note: str = "", by: str = "") -> Decision:
     """Keep a decision on a selected record, or on one that was dropped (see quarantine.jsonl). by: "" is the user.
 
     Raises UsageError for an id that the run does not know and for a drop that can't be overridden.
     """
+    overrides, at = what_it_overrides(run, record, keep), time.time()
+    decision = Decision(
+        make_id("decision", record, keep, at), record, keep, at, note, by or getpass.getuser(), overrides
+    )
+    run.commit(STAGE, Batch(records=[decision]))
+    return decision
+
+
+def what_it_overrides(run: Run, record: str, keep: bool) -> str:
+    """The stage whose drop a decision overrides, "" for none. Raises UsageError where it can't be taken."""
     dropped = _drop(run, record)
     if dropped is None and not _is_selected(run, record):
         raise UsageError(
             f"{run.id} has selected and dropped no record {record!r}", "an id from quarantine.jsonl or a row's records"
         )
     earlier = latest(run).get(record)
-    overrides = earlier.overrides if earlier else ""
-    if keep and dropped:
-        overrides = _overridden(*dropped)
-    at = time.time()
-    decision = Decision(
-        make_id("decision", record, keep, at), record, keep, at, note, by or getpass.getuser(), overrides
-    )
-    run.commit(STAGE, Batch(records=[decision]))
-    return decision
+    return _overridden(*dropped) if keep and dropped else earlier.overrides if earlier else ""
 
 
 def undo(run: Run, identity: str) -> Decision:

@@ -1,4 +1,4 @@
-"""Writing the card, the page and the manifest of a run into its folder, each whole or not at all.
+"""Writing the card, the page, the manifest and the quarantined rows of a run into its folder, each whole or not at all.
 
     paths = write_reports(run)      {"card": ..., "report": ..., "manifest": ...}, and an alignment's "evaluation"
 
@@ -15,12 +15,14 @@ from realign.report import alignment
 from realign.report.card import render_card
 from realign.report.manifest import render_manifest
 from realign.report.page import render_page
+from realign.report.quarantine import write_quarantine
 from realign.report.summary import FILES, Summary, paths_of, summarize
 from realign.run import Run, write_atomically
 
 
 def write_reports(run: Run) -> dict[str, Path]:
     """Measure the gates once and write the files; the manifest last, because it lists the card's hash."""
+    write_quarantine(run)
     summary = summarize(run)
     texts = alignment.render(run, summary) if summary.workflow == "align" else curation(run, summary)
     paths = {name: run.folder / FILES[name] for name in (*texts, "manifest")}

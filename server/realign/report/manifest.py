@@ -46,6 +46,7 @@ def manifest(run: Run, summary: Summary) -> dict[str, Any]:
         "files": files(run, summary),
         "verdicts": [as_dict(verdict) for verdict in summary.verdicts],
         "reviewed": dataclasses.asdict(summary.reviewed),
+        "readmitted": summary.readmitted,
         "ledger": [{**dataclasses.asdict(step), "dropped": step.dropped} for step in ledger(run)],
         "fingerprints": {state.name: run.stage(state.name).fingerprint for state in summary.stages},
         "in_force": run.noted("in_force", {}),

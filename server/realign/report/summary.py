@@ -30,8 +30,8 @@ EXTRACTIVE = "made from the document's own sentences by rules, no language model
 ENDED = ("passed", "warned", "blocked")
 FILES = {
     "train": "train.jsonl", "valid": "valid.jsonl", "test": "test.jsonl", "preferences": "preferences/train.jsonl",
-    "card": "README.md", "report": "report.html", "manifest": "manifest.json", "evaluation": "evaluation.json",
-    "model": "model",
+    "card": "README.md", "report": "report.html", "manifest": "manifest.json", "quarantine": "quarantine.jsonl",
+    "evaluation": "evaluation.json", "model": "model",
 }  # fmt: skip
 
 
@@ -61,8 +61,8 @@ class Summary:
 
     tier: the worst gate of the stages that have ended, or "not measured" before the first has. examples counts
     exported rows. measured names the stages whose gates stand in verdicts. plan, cost and preflight are as the run
-    noted them, in_force as its worker measured it; reviewed: the share of rows that a person overturned; notes say what
-    could not be found out.
+    noted them, in_force as its worker measured it; reviewed: the share of rows that a person overturned; readmitted:
+    how many rows are there although a rule had dropped them; notes say what could not be found out.
     """
 
     text: str
@@ -87,6 +87,7 @@ class Summary:
     origin: str
     verdicts: tuple[Verdict, ...]
     reviewed: Measure
+    readmitted: int
     dropped: tuple[Drop, ...]
     changed: tuple[Changed, ...]
     plan: dict[str, Any]
@@ -117,7 +118,8 @@ def summarize(run: Run) -> Summary:
         batch_size=cost.get("batch_size") or plan.get("batch_size"), seconds=round(seconds, 3),
         examples_per_second=round(examples / seconds, 3) if examples and seconds else None,
         author=" and ".join(authors), judge=judge, origin=origin_of(run, authors, judge), verdicts=verdicts,
-        reviewed=decisions.overturned(run), dropped=count_drops(run), changed=changes(settings), plan=plan, cost=cost,
+        reviewed=decisions.overturned(run), readmitted=decisions.count_readmitted(run), dropped=count_drops(run),
+        changed=changes(settings), plan=plan, cost=cost,
         in_force=gather_in_force(run), preflight=run.noted("preflight", []), paths=paths_of(run), notes=notes,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from realign.curate import given
 from realign.curate.rlvr.posed import make_task
-from realign.records import Passage, Prompt, Record, make_id
+from realign.records import Passage, Prompt, Record
 from realign.sources.chat import FieldError, read_text
 from realign.sources.rows import Raw
 from realign.sources.shapes import ASKING
@@ -34,7 +34,7 @@ def as_task(raw: Raw, seed: int) -> tuple[str, given.Make]:
 
     def make(passage: Passage) -> list[Record]:
         prompt = Prompt(
-            make_id("prompt", passage.id, raw.number, text), passage.id, text, TEMPLATE, "", passage.start, passage.end,
+            given.prompt_id(passage.parent, raw.number), passage.id, text, TEMPLATE, "", passage.start, passage.end,
             given.AUTHOR, line=raw.number,
         )  # fmt: skip
         return [prompt, make_task(prompt, check, seed)]
