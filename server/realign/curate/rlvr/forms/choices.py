@@ -24,6 +24,7 @@ from realign.records import make_id
 LETTER = "Answer with the letter of the right option."
 OTHERS = 3
 ALIKE = 0.4
+NEAR = 10  # times as large or as small: a distance of 50 kilometers is not mistaken for the Sun's
 MEANING = (
     "Which of these terms means “{meaning}”?",
     "Which term fits this meaning: {meaning}?",
@@ -127,7 +128,8 @@ def _other_amounts(right: Amount, text: str, lexicon: Lexicon) -> list[Amount]:
     for digits in {amount.digits for amount in amounts_in(text)}:
         found.pop(digits, None)
     size = _size(right)
-    near = sorted(found.values(), key=lambda a: (abs(_size(a) / size - 1), a.digits))[: 2 * OTHERS]
+    like = [amount for amount in found.values() if 1 / NEAR <= _size(amount) / size <= NEAR]
+    near = sorted(like, key=lambda a: (abs(_size(a) / size - 1), a.digits))[: 2 * OTHERS]
     return sorted(near, key=lambda a: make_id(text, a.digits))[:OTHERS]
 
 

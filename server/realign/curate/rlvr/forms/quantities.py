@@ -1,16 +1,17 @@
 """The amounts of a sentence: numbers that count or measure something, with their unit as it is written.
 
-amounts_in("The Moon is about 363,300 kilometers away.") -> [Amount(18, 25, "363,300", "kilometers", "kilometers")]
+amounts_in("The Moon is about 363,300 kilometers away.") -> (Amount(18, 25, "363,300", "kilometers", "kilometers"),)
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from realign.curate.authors.extractive.closed import MONTHS, NUMBER_WORDS
+from realign.curate.authors.extractive.closed import MONTHS, NUMBER_WORDS, STOP
 from realign.curate.authors.extractive.grammar import NUMBER
 from realign.curate.authors.extractive.numbers import other_numbers
 from realign.verify.units import parse_unit
@@ -21,7 +22,7 @@ SCALE = re.compile(r" (?:hundred|thousand|million|billion|trillion)\b")
 RATE = re.compile(r" (?:an?|per|each) [a-z]+\b")
 YEAR = re.compile(r"1\d{3}|20\d{2}")
 MONTH = "|".join(sorted(MONTHS))
-LONGEST_UNIT = 3
+UNIT = re.compile(r" (?P<unit>(?:(?:square|cubic) )?[A-Za-zµ°]{3,})(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,12 @@ class Amount:
         return f"Answer with a number of {self.unit}, in digits." if self.unit else "Answer with a number, in digits."
 
 
-def amounts_in(text: str) -> list[Amount]:
+@functools.lru_cache(maxsize=1 << 16)  # every sentence of a document is asked about many times
+def amounts_in(text: str) -> tuple[Amount, ...]:
     """The amounts of a sentence in order: no label ("step 3"), no day of a month, nothing told before ("the two")."""
     free = {change.start for change in other_numbers(text)}
-    return [_amount(text, match) for match in WRITTEN.finditer(text) if match.start() in free and not _day(text, match)]
+    found = (match for match in WRITTEN.finditer(text) if match.start() in free and not _day(text, match))
+    return tuple(_amount(text, match) for match in found)
 
 
 def _day(text: str, match: re.Match[str]) -> bool:
@@ -80,13 +83,13 @@ def _amount(text: str, match: re.Match[str]) -> Amount:
 
 
 def unit_after(text: str) -> str:
-    """The longest unit that a text begins with, as it is written: "kilometers" of " kilometers away"; "" for none."""
-    found = re.findall(r" ([A-Za-zµ°]+)", (re.match(rf"(?: [A-Za-zµ°]+){{1,{LONGEST_UNIT}}}", text) or [""])[0])
-    for count in range(len(found), 0, -1):
-        name = " ".join(found[:count])
-        if len(name) > 2 and parse_unit(name):
-            return name
-    return ""
+    """The unit that a text begins with, as it is written: "kilometers" of " kilometers away"; "" for none.
+
+    A word of three letters or more, after "square" or "cubic": shorter ones and "has" are units only by accident.
+    """
+    match = UNIT.match(text)
+    name = match["unit"] if match else ""
+    return name if name and name.split()[-1].lower() not in STOP and parse_unit(name) else ""
 
 
 def numbers_of(text: str) -> Iterator[str]:
