@@ -20,7 +20,7 @@ class Kind:
 
 PAIRS = ("preference gap", "agreement", "length bias", "decontamination")
 GROUNDED = ("calibration error", "citation accuracy", "factuality", "hallucination rate")
-TASKS = ("verifiability", "verifier false positives", "verifier coverage", "pass rate", "decontamination")
+TASKS = ("verifiability", "verifier false positives", "verifier coverage", "pass rate")
 CHATS = ("quality score", "IFD", "decontamination")
 KINDS: dict[str, Kind] = {
     "dpo": Kind("preference pair", "prompt, chosen, rejected", ("preference", "dpo", "trl"), PAIRS),

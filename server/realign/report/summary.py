@@ -200,9 +200,17 @@ def judge_of(run: Run, settings: Settings) -> str:
 def origin_of(run: Run, authors: list[str], judge: str) -> str:
     """Who wrote and judged a dataset, or what a model was trained from."""
     if run.noted("workflow", "curate") == "curate":
-        return origin(authors, judge)
+        return (posed_by(run) if judge == VERIFIERS else "") + origin(authors, judge)
     model = plain_name(workflow.settings_of(run).model) or "a tiny model made on the spot"
     return f"{model}, trained on {', '.join(source['name'] for source in run.noted('sources', []))}"
+
+
+def posed_by(run: Run) -> str:
+    """Who posed the tasks, before there is a word about who answered them."""
+    known = {"extractive": "posed by rules from the document's own sentences", "given": "posed by the dataset"}
+    query = "SELECT DISTINCT json_extract(body, '$.author') FROM records WHERE kind = 'prompt'"
+    posed = sorted({plain_name(author) for (author,) in run.db.execute(query)})
+    return "".join(f"{known.get(author, f'posed by {author}')}; " for author in posed)
 
 
 def origin(authors: list[str], judge: str) -> str:
