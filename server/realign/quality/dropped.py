@@ -25,7 +25,7 @@ FIXES = {
     "source": "another source, or another author",
     "candidates": "another author, or rows that bring two answers",
     "judge": "another judge, such as a model (--judge)",
-    "select": "lower floors (--set select.minimum_gap=...), or better candidates",
+    "select": "lower floors (--set select.minimum_gap=...), better candidates, or an author nearer to the tasks",
     "filter": "the reasons above: other limits, or other sources",
 }
 

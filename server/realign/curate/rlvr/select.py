@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from realign.curate.rlvr.verify import decided
-from realign.errors import EmptyInput
 from realign.quality import decisions
 from realign.quality.evidence import token_count
 from realign.quality.soundness import fault_of
@@ -20,8 +19,6 @@ from realign.records import Completion, Dropped, Example, Pair, Task, Trial, mak
 from realign.run import Batch, Run
 from realign.settings import Candidates, Settings
 from realign.work import Work
-
-REMEDY = "a model nearer to the tasks' difficulty as author, or another temperature"
 
 
 def inputs(run: Run, settings: Settings) -> str:
@@ -46,16 +43,8 @@ def choose_tasks(work: Work) -> Iterator[Batch]:
         else:
             batch.drops.append(Dropped(task.parent, "prompt", "select", example))
         batch.done.append(task.parent)
-    if not (seen or any(isinstance(record, Example) for record in batch.records)):
-        raise EmptyInput(f"No task was kept. {shown(batch.drops[:3], run)}", "pass rates in range", REMEDY)
     work.progress(None, len(trials), "tasks chosen")
     yield batch
-
-
-def shown(drops: Sequence[Dropped], run: Run) -> str:
-    """Three raw examples of what was dropped, and why."""
-    prompts = {prompt.id: prompt.text for prompt in run.records("prompt")}
-    return "; ".join(f"{drop.reason}: {' '.join(prompts[drop.record].split())[:120]!r}" for drop in drops)
 
 
 def judge_task(
