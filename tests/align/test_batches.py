@@ -60,6 +60,17 @@ def test_parts_are_padded_on_their_own() -> None:
     assert batches.padding == pytest.approx(288 / 252)
 
 
+def test_rows_of_two_parts_cost_little_padding_in_both() -> None:
+    sizes = [(one[0], other[0], other[0]) for one, other in zip(lengths(600), lengths(600)[::-1], strict=True)]
+    batches = make_batches(sizes, rows=8, tokens=10_000, bucket=8)
+    assert batches.padding < 1.35
+    assert sorted(row for rows in batches.epoch(1) for row in rows) == list(range(600))
+    by_the_first_alone = sorted(sizes)
+    groups = [by_the_first_alone[n : n + 8] for n in range(0, 600, 8)]
+    padded = sum(8 * sum(max(part) for part in zip(*group, strict=True)) for group in groups)
+    assert padded / sum(map(sum, sizes)) > 1.7
+
+
 def test_no_rows_are_an_error() -> None:
     with pytest.raises(EmptyInput, match="No rows"):
         make_batches([])

@@ -18,7 +18,7 @@ from realign.engine.mlx import Loaded
 from realign.errors import EmptyInput
 from realign.settings import Adapter, Preference, Training
 
-TRAINING = Training(schedule="16:2e-2", rows=12, tokens=2048, evaluate_every=16)
+TRAINING = Training(schedule="16:7e-3", rows=12, tokens=2048, evaluate_every=16)
 ADAPTER = Adapter(layers=2, scale=4.0)
 
 

@@ -24,9 +24,9 @@ BUCKET = 16  # tokens: lengths are padded to a multiple of this, so that few sha
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """How rows are divided. padded: each row's size in buckets; ends: where each batch of sorted rows ends."""
+    """How rows are divided. keys: what rows are sorted by; ends: where each batch of sorted rows ends."""
 
-    padded: tuple[Size, ...]
+    keys: tuple[Size, ...]
     ends: tuple[int, ...]
     padding: float
     seed: int
@@ -46,12 +46,12 @@ class Batches:
 
 @functools.lru_cache(maxsize=4)
 def _epoch(batches: Batches, number: int) -> tuple[Rows, ...]:
-    """Shuffle, sort by size (which keeps equal sizes shuffled), cut, and shuffle the batches.
+    """Shuffle, sort (which keeps rows of one key shuffled), cut, and shuffle the batches.
 
-    The cut is the same in every epoch, because it follows from the sorted sizes alone.
+    The cut is the same in every epoch, because it follows from the sorted keys alone.
     """
     random = np.random.default_rng((batches.seed, number))
-    rows = sorted(random.permutation(len(batches.padded)).tolist(), key=batches.padded.__getitem__)
+    rows = sorted(random.permutation(len(batches.keys)).tolist(), key=batches.keys.__getitem__)
     begins = (0, *batches.ends[:-1])
     cut = [tuple(rows[begin:end]) for begin, end in zip(begins, batches.ends, strict=True)]
     return tuple(cut[place] for place in random.permutation(len(cut)))
@@ -67,19 +67,36 @@ def make_batches(
     """
     if not sizes:
         raise EmptyInput("No rows to make batches of", "at least one row", "look at why every row was left out")
-    padded = tuple(tuple(round_up(part, bucket) for part in size) for size in sizes)
-    ends, spent = _cut(sorted(padded), rows, tokens)
-    return Batches(padded, tuple(ends), spent / max(1, sum(map(sum, sizes))), seed)
+    padded = [tuple(round_up(part, bucket) for part in size) for size in sizes]
+    keys = _keys(padded, rows)
+    ordered = sorted(range(len(keys)), key=keys.__getitem__)
+    ends, spent = _cut([padded[row] for row in ordered], [keys[row][0] for row in ordered], rows, tokens)
+    return Batches(tuple(keys), tuple(ends), spent / max(1, sum(map(sum, sizes))), seed)
 
 
-def _cut(ordered: Sequence[Size], rows: int, tokens: int) -> tuple[list[int], int]:
-    """(where each batch of ascending sizes ends, padded tokens of all of them)."""
+def _keys(padded: Sequence[Size], rows: int) -> list[Size]:
+    """(slab, *size from the last part to the first) of each row.
+
+    Sorting by the first part alone would leave the others mixed, and the other way round. So rows are sorted by their
+    first part into slabs of as many batches as there are slabs, and by the others within a slab. One part is one slab.
+    """
+    if len(padded[0]) == 1:
+        return [(0, *size) for size in padded]
+    slab = rows * max(1, round((len(padded) / rows) ** 0.5))
+    keys: list[Size] = [()] * len(padded)
+    for place, row in enumerate(sorted(range(len(padded)), key=lambda row: padded[row][0])):
+        keys[row] = (place // slab, *padded[row][::-1])
+    return keys
+
+
+def _cut(ordered: Sequence[Size], slabs: Sequence[int], rows: int, tokens: int) -> tuple[list[int], int]:
+    """(where each batch of sorted sizes ends, padded tokens of all of them). No batch reaches into another slab."""
     ends: list[int] = []
     begin, widest, spent = 0, ordered[0], 0
     for place, size in enumerate(ordered):
         wider = tuple(map(max, widest, size))
         held = place - begin
-        if held and (held >= rows or (held + 1) * sum(wider) > tokens):
+        if held and (held >= rows or (held + 1) * sum(wider) > tokens or slabs[place] != slabs[begin]):
             ends.append(place)
             spent += held * sum(widest)
             begin, wider = place, size

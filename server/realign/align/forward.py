@@ -22,13 +22,13 @@ from realign.engine.scoring import HEAD_ELEMENTS, Scorer, make_scorer, scorer_wi
 __all__ = ["Scorer", "learned_places", "make_scorer", "said_logps", "sliced"]
 
 
-def learned_places(masks: Sequence[Sequence[int]], width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where rows of masks are 1, as places in a flat (B * width,) array, and a weight of 1 for each.
+def learned_places(masks: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Where the masks, one after the other, are 1: places (N,) and a weight of 1 for each.
 
     Padded with places of weight 0 to a quarter of the whole, so that a shape has four variants to compile, not many.
     """
-    places = [row * width + place for row, mask in enumerate(masks) for place, learned in enumerate(mask) if learned]
-    quarter = -(-len(masks) * width // 4)
+    flat = np.concatenate([np.asarray(mask, np.int8) for mask in masks])
+    places, quarter = np.flatnonzero(flat), -(-len(flat) // 4)
     size = max(1, -(-len(places) // quarter)) * quarter
     padded, weights = np.zeros(size, np.int32), np.zeros(size, np.float32)
     padded[: len(places)], weights[: len(places)] = places, 1
@@ -36,8 +36,8 @@ def learned_places(masks: Sequence[Sequence[int]], width: int) -> tuple[np.ndarr
 
 
 def said_logps(scorer: Scorer, hidden: mx.array, places: mx.array, targets: mx.array) -> mx.array:
-    """log p of target[i] at place[i]. hidden (B, T, D), or logits (B, T, V) of a model that can't be split;
-    places (N,) into B * T; targets (N,). Returns (N,) float32."""
+    """log p of target[i] at place[i]. hidden (..., D), or logits (..., V) of a model that can't be split;
+    places (N,) into all but the last dimension; targets (N,). Returns (N,) float32."""
     chosen = hidden.reshape(-1, hidden.shape[-1])[places]
     logps: mx.array = sliced(scorer, lambda head, states, said: token_logps(head(states), said), chosen, targets)
     return logps

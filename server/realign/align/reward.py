@@ -132,7 +132,7 @@ def make_objective(reward: RewardModel) -> Any:
 
 def _rewards(reward: RewardModel, prefix: mx.array, tails: mx.array, ends: mx.array) -> mx.array:
     """(2B,) float32."""
-    after, _ = forward_shared(reward.scorer, prefix, tails)
+    _, after = forward_shared(reward.scorer, prefix, tails)
     last = after[mx.arange(len(tails)), ends].astype(mx.float32)
     rewards: mx.array = reward.net.head(last)[:, 0]
     return rewards

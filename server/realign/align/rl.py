@@ -30,7 +30,7 @@ from realign.align.hacking import signs_of
 from realign.align.loop import Feed, Report, Trained, train
 from realign.align.losses import entropy, full_kl, group_advantages, policy_loss, token_logps
 from realign.align.models import prepare
-from realign.align.pairs import Arrays, collate_answers, forward_shared
+from realign.align.pairs import Arrays, before_tokens, collate_answers, forward_shared
 from realign.engine import Request
 from realign.engine.mlx import Loaded, encode, render, sample_tokens
 from realign.errors import Diverged, EmptyInput
@@ -198,9 +198,8 @@ def make_objective(loaded: Loaded, reference: Any, settings: Reinforce) -> Any:
 
     def objective(model: Any, *arrays: mx.array) -> Any:
         prefix, tails, places, targets, weights, _, advantages = arrays
-        _, mine = forward_shared(policy, prefix, tails)
-        _, theirs = forward_shared(other, prefix, tails)
-        mine, theirs = (states.reshape(-1, states.shape[-1])[places] for states in (mine, mx.stop_gradient(theirs)))
+        mine = before_tokens(*forward_shared(policy, prefix, tails))[places]
+        theirs = mx.stop_gradient(before_tokens(*forward_shared(other, prefix, tails)))[places]
         logps, kl, certainty = _measures(policy, other, mine, theirs, targets).T
         losses = policy_loss(
             logps, mx.stop_gradient(logps), advantages, kl, certainty,

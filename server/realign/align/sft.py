@@ -126,7 +126,7 @@ def collate(examples: Sequence[Example]) -> tuple[mx.array, ...]:
     width = round_up(max(len(example.tokens) for example in examples) - 1, BUCKET)
     tokens = pad([example.tokens[:-1] for example in examples], width)
     targets = pad([example.tokens[1:] for example in examples], width)
-    places, weights = learned_places([example.mask[1:] for example in examples], width)
+    places, weights = learned_places(pad([example.mask[1:] for example in examples], width).tolist())
     return mx.array(tokens), mx.array(places), mx.array(targets.reshape(-1)[places]), mx.array(weights)
 
 
