@@ -26,8 +26,8 @@ pytestmark = [
 ]
 SENTENCE = "Curate DPO preference pairs from /data/books/ml_textbook.pdf for Qwen 7B"
 SKILLS = (
-    "realign-dpo-workflow", "realign-rlvr-workflow", "realign-antihallucination-workflow", "realign-quality-gates",
-    "preference-data-quality", "mlx-performance",
+    "realign-dpo-workflow", "realign-srf-workflow", "realign-rlvr-workflow", "realign-antihallucination-workflow",
+    "realign-quality-gates", "preference-data-quality", "mlx-performance",
 )  # fmt: skip
 AGENTS = ("realign-curator", "mlx-training-specialist")
 SERVER = "plugin:realign:realign"

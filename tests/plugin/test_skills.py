@@ -34,6 +34,7 @@ WORKFLOWS = {
     "realign-dpo-workflow": "dpo",
     "realign-antihallucination-workflow": "anti_hallucination",
     "realign-rlvr-workflow": "rlvr",
+    "realign-srf-workflow": "srf",
 }
 COUNTED = "none one two three four five six seven eight nine ten eleven twelve thirteen fourteen".split()
 PARTS = ("quality-thresholds", "capability-assessment", "performance")
@@ -85,6 +86,7 @@ FACTS = [
     quoted("server/realign/verify/units.py", "1000 km equals 1 Mm"),
     quoted("server/realign/verify/numeric.py", "0.33 is not"),
     f"{COUNTED[S.rlvr.rollouts].capitalize()} rollouts",
+    quoted("server/realign/quality/checks/sft.py", "1 to 10"),
     f"{counted(export.SPLITS)} splits",
     f"{counted(load_index(None).benchmarks)} benchmarks",
     f"{counted([shape for shape in SHAPES if shape.name != 'text'])} forms",  # plain text asks nothing
@@ -205,7 +207,7 @@ def altered(text: str) -> Iterator[tuple[str, str]]:
 
 def test_every_skill_that_a_request_can_name_is_there_and_no_other_workflow() -> None:
     there = {path.parent.name for path in ROOT.glob("skills/*/SKILL.md")}
-    assert there == {*NAMED, *WORKFLOWS} and set(WORKFLOWS) <= set(SKILLS.values())
+    assert there == {*NAMED, *WORKFLOWS} and set(WORKFLOWS) == set(SKILLS.values())
 
 
 @pytest.mark.parametrize(("skill", "data_type"), WORKFLOWS.items())
