@@ -56,6 +56,12 @@ def test_copying_a_statement_from_the_question_teaches_little() -> None:
     assert 1 + 9 * scored(copied, RIGHT) < Sft().quality_floor < 1 + 9 * scored(ASKED, RIGHT)
 
 
+def test_each_sentence_of_an_answer_is_laid_against_its_own_source() -> None:
+    both = f"{RIGHT} The pilot waits for eleven minutes."
+    assert rubric(ASKED, TEXT, both, READER)["safe"] == 1.0
+    assert rubric(ASKED, TEXT, both.replace("eleven", "12"), READER)["safe"] < 1.0
+
+
 def given(text: str, answer: str) -> Answered:
     passage = Passage("g1", "d2", (), 0, len(text), 1, json.dumps({"prompt": text}), "given")
     prompt = Prompt("p1", "g1", text, "given/2", "", 0, 1, "given", (answer,))

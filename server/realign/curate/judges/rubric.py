@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from realign.curate.authors.rules import passage_of, question_of
 from realign.curate.judges import extractive
 from realign.curate.judges.extractive import Reader
+from realign.curate.judges.rules import unsafe
 from realign.records import Completion, Dropped, Passage, Prompt, Rating, make_id
 from realign.run import Run
 
@@ -82,12 +83,22 @@ def rubric(prompt: str, passage: str, answer: str, reader: Reader) -> dict[str, 
         return dict.fromkeys(("grounded", "safe", "answers", "readable", "informative"), 0.0)
     found = {
         "grounded": extractive.accuracy(prompt, passage, answer, reader),
-        "safe": extractive.harmlessness(prompt, passage, answer, reader),
+        "safe": safe(prompt, passage, answer, body, reader),
         "answers": extractive.form(question, answer) * extractive.subject(question, body),
         "readable": (reader.fluency(body) + reader.coherence(body)) / 2,
         "informative": informative(question, body),
     }
     return {name: round(value, 2) for name, value in found.items()}
+
+
+def safe(prompt: str, passage: str, answer: str, body: str, reader: Reader) -> float:
+    """The least that any sentence of an answer scores for harmlessness, each laid against its own source sentence."""
+    if unsafe(answer):
+        return 0.0
+    lead = answer.removesuffix(body)
+    return min(
+        extractive.harmlessness(prompt, passage, lead + each, reader) for each in extractive.sentences_of_text(body)
+    )
 
 
 def informative(question: str, answer: str) -> float:

@@ -19,6 +19,7 @@ from realign.curate.authors.rules import question_of, verdicts_of
 from realign.records import Completion, Passage, Prompt, make_id
 
 LENGTHS = (0.7, 1.4)
+EXPLAINS = "explain"  # several sentences: one detail wrong among them would hardly show
 LEAST_SHARED = 2
 
 
@@ -50,6 +51,8 @@ def _right(question: Question) -> str:
 def wrong_answers(question: Question, lexicon: Lexicon) -> list[Variant]:
     """Every wrong answer that the rules allow, the subtlest first; [] where none would answer the question."""
     sentence, kind = question.sentence.text, question.template
+    if kind == EXPLAINS:
+        return []
     if kind == "glossary":
         term, meaning = question.asked, _meaning(sentence)
         others = _other_meanings(term, meaning, lexicon)

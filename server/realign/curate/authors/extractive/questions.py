@@ -15,6 +15,7 @@ from realign.curate.authors.extractive.answers import wrong_answers
 from realign.curate.authors.extractive.clauses import Clause, split_clause
 from realign.curate.authors.extractive.closed import PAST
 from realign.curate.authors.extractive.excerpts import excerpt_of, pronouns_are_told
+from realign.curate.authors.extractive.explain import explanation
 from realign.curate.authors.extractive.grammar import (
     NUMBER,
     is_about_itself,
@@ -132,8 +133,11 @@ def _about_prose(passage: Passage, lexicon: Lexicon, seed: int, asks: Asks) -> I
             alone = passage.role == "prose" and is_general(text, split_clause(text, lexicon), lexicon)
             told = len(excerpt.split()) > len(text.split()) + LEAST_AROUND
             for question in _questions(sentence, lexicon, alone, not told, seed, asks):
-                if question.alone or told or question.template not in SHOWING:
+                if question.alone or told or (question.template not in SHOWING and not asks.open):
                     yield question, excerpt
+            more = explanation(sentence, around, passage, split_clause(text, lexicon), lexicon) if alone else None
+            if asks.open and more:
+                yield more, ""
 
 
 def _questions(sentence: Sentence, lexicon: Lexicon, alone: bool, bare: bool, seed: int, asks: Asks) -> list[Question]:

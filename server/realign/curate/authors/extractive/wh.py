@@ -28,6 +28,8 @@ OBJECT_VERBS: dict[str, str] = dict.fromkeys(
     "consist": "of", "depend": "on", "refer": "to", "lead": "to", "rely": "on", "differ": "from", "belong": "to",
     "correspond": "to", "contribute": "to", "apply": "to", "result": "in", "deal": "with", "come": "from",
 }  # fmt: skip
+# What begins no object: "a bore forms where the river narrows".
+NO_OBJECT = frozenset("to by and or that where when while if because as so".split())
 DEFINES = re.compile(
     r"^(?:an?|any|the (?:\w+ ){0,3}\w+ (?:of|that|which|in|between|where|from)|those|one of) ", re.IGNORECASE
 )
@@ -107,7 +109,7 @@ def reason(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: b
 
 def means(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: bool) -> Question | None:
     """ "Energy is saved by closing the lock." -> "How is energy saved?" """
-    if clause is None or not (match := MEANS.match(clause.rest)):
+    if clause is None or defines(clause) or not (match := MEANS.match(clause.rest)):
         return None
     question = as_question(replace(clause, rest=match["done"]), "How", inside(clause.subject, lexicon))
     return Question(question, "means", match["how"], sentence, alone) if question else None
@@ -163,7 +165,7 @@ def object_(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: 
     if preposition:
         if first != preposition:
             return None
-    elif first in PREPOSITIONS or first in ("to", "by", "and", "or", "that") or first.endswith("ly"):
+    elif first in PREPOSITIONS or first in NO_OBJECT or first.endswith("ly"):
         return None
     do = "did" if clause.past else "do" if clause.verb == clause.base else "does"
     question = f"What {do} {inside(clause.subject, lexicon)} {clause.base} {preposition}".rstrip() + "?"
