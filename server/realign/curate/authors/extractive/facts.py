@@ -115,6 +115,8 @@ def when(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: boo
 def how_many(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: bool) -> Question | None:
     """ "Spain has 50 provinces.", "There are 52 cards in a deck.", "Six students buy one book." """
     text = sentence.text
+    if re.search(rf"(?:,| and|,? but|, while) {COUNT.replace('?P<number>', '?:')} ", text):
+        return None  # "There are 16 boys in the group and seven girls in it": the question would hold an answer
     if match := THERE_ARE.match(text):
         kind, where = _of(match["where"])
         question = f"How many {match['things']}{kind} {match['verb']} there{where}?"

@@ -123,7 +123,7 @@ def condition(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone
     first = words(main)[0].lower()
     if first in LEANING_STARTS and first not in ("we", "it", "they", "there") and first not in lexicon.verbs:
         return None
-    if re.match(r"\w+(?:ing|ed)\b", given) or not _is_clause(main, lexicon):
+    if re.match(r"\w+(?:ing|ed)\b", given) or given.count("(") != given.count(")") or not _is_clause(main, lexicon):
         return None
     text, general = sentence.text, stands_alone(sentence.text) and not NUMBER.search(sentence.text)
     general = general and " the " not in given and not any(word in lexicon.names for word in words(text)[1:])
@@ -167,6 +167,8 @@ def object_(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone: 
             return None
     elif first in PREPOSITIONS or first in NO_OBJECT or first.endswith("ly"):
         return None
+    if any(word.lower().startswith(clause.base[: max(4, len(clause.base) - 1)]) for word in words(clause.rest)):
+        return None  # "Two students carry three books, one student carries four": others do it too
     do = "did" if clause.past else "do" if clause.verb == clause.base else "does"
     question = f"What {do} {inside(clause.subject, lexicon)} {clause.base} {preposition}".rstrip() + "?"
     return Question(question, "object", clause.rest, sentence, alone)
