@@ -52,7 +52,7 @@ def test_an_excerpt_holds_more_than_the_sentence_that_answers() -> None:
     ("sentence", "wrong"),
     [
         ("A tidal bore forms where a large tide enters a shallow river.", "tidal bore form?"),
-        ("Harmonic prediction is the calculation of tides by adding up the constituents.", "prediction the calculation"),
+        ("Harmonic prediction is the calculation of tides by adding constituents.", "prediction the calculation"),
         ("Two pilots carry three charts, one pilot carries four charts.", "do two pilots carry"),
         ("There are 16 ships in the harbor and seven boats in the harbor.", "How many ships"),
         ("If the two tides had not met (that is, the gates are shut) then the water would rise.", "(that is?"),
