@@ -92,7 +92,7 @@ def known(span: str) -> bool:
         return is_command(span)
     if re.fullmatch(r"\w+\(.*\)", span):
         return is_call(span)
-    if re.fullmatch(r"[a-z]+\.\w+=.+", span):
+    if re.fullmatch(r"[a-z_]+\.\w+=.+", span):
         return is_override(span)
     if span.startswith("-"):
         return {word.split("=")[0] for word in span.split() if word.startswith("-")} <= options()
@@ -114,6 +114,8 @@ def is_command(line: str) -> bool:
         return True
     if program != "realign":
         return program in PROGRAMS and {word for word in words if word.startswith("--")} <= options_of(program)
+    if len(words) == 1:
+        return words[0] in subcommands()
     with contextlib.redirect_stderr(io.StringIO()):
         try:
             parser().parse_args(words)
@@ -124,10 +126,15 @@ def is_command(line: str) -> bool:
 
 
 @cache
+def subcommands() -> dict[str, argparse.ArgumentParser]:
+    """Every subcommand of `realign`, by its name."""
+    return dict(next(act for act in parser()._actions if isinstance(act, argparse._SubParsersAction)).choices)
+
+
+@cache
 def options() -> frozenset[str]:
     """Every option of the command and of the programs beside it."""
-    commands = next(act for act in parser()._actions if isinstance(act, argparse._SubParsersAction))
-    ours = {flag for command in commands.choices.values() for flag in command._option_string_actions}
+    ours = {flag for command in subcommands().values() for flag in command._option_string_actions}
     return frozenset(ours.union(*map(options_of, PROGRAMS)))
 
 

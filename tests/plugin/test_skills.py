@@ -11,6 +11,7 @@ import pytest
 from claims import FENCE, NAMES, NUMBER, SPAN, faults_of, rules, unproven
 
 from realign import workflow
+from realign.align import attempts
 from realign.curate import export
 from realign.errors import Blocked
 from realign.hardware import calibration, fit, knee, machines, plan
@@ -98,6 +99,10 @@ FACTS = [
     quoted("CONTRIBUTING.md", "More than 2 bad rows of 30"),
     quoted("CONTRIBUTING.md", "Draw 30 rows at random"),
     f"exit code {Blocked.exit_code}",
+    f"at most {COUNTED[attempts.MOST - 1]} times",
+    f"After {COUNTED[attempts.MOST - 1]} the data",
+    f"fails {COUNTED[attempts.MOST - 1]} remedies",
+    quoted("server/realign/align/checkpoints.py", "the last three and the best are kept"),
     # machines
     f"| up to 30B | {planned(30)} |",
     f"| 30B to 70B | {planned(40)}, or {planned(70)} when it does not fit |",
@@ -227,6 +232,19 @@ def test_a_workflow_has_a_page_a_stage_with_every_setting_and_gate_of_it(skill: 
     own = getattr(Settings(), {"rlvr": "rlvr"}.get(data_type, ""), None)  # settings that no stage has as its section
     assert [field for field in getattr(type(own), "model_fields", ()) if f"| `{data_type}.{field}` |" not in told] == []
     assert all((folder / f"{name}.md").is_file() for name in ("workflow", "templates", *(f"docs/{p}" for p in PARTS)))
+
+
+@pytest.mark.parametrize("data_type", [kind for name, kind in workflow.WORKFLOWS if name == "align" and kind == "dpo"])
+def test_an_alignment_has_a_page_a_stage_with_its_gates_and_every_setting(data_type: str) -> None:
+    docs = ROOT / "skills" / SKILLS[data_type] / "docs"
+    told = "".join(
+        path.read_text(encoding="utf-8") for path in [*docs.glob("align-*.md"), docs / "training-settings.md"]
+    )
+    for stage in workflow.WORKFLOWS["align", data_type]:
+        page = (docs / f"align-{stage.name}.md").read_text(encoding="utf-8")
+        assert [gate.name for gate in stage.gates if f"`{gate.name} " not in page] == []
+        fields = [f"{name}.{field}" for name in stage.sections for field in type(getattr(S, name)).model_fields]
+        assert [field for field in fields if f"| `{field}` |" not in told] == []
 
 
 @pytest.mark.parametrize(("skill", "data_type"), WORKFLOWS.items())
