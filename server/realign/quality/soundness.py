@@ -14,6 +14,7 @@ from typing import Any
 
 from realign.records import Trial, make_id
 from realign.verify import Check, Outcome, equivalents, perturbed, verify_all
+from realign.verify.spec import plain_spec
 
 FEWEST_WRONG = 5
 RIGHT = ("reference", "equivalent")
@@ -46,8 +47,7 @@ def try_rows(rows: Sequence[dict[str, Any]], seconds: float, seed: int = 0) -> l
 
 def check_of(row: dict[str, Any]) -> Check:
     """The check of a row as ReAlign writes it: `verifier` holds its name and what it needs besides the answer."""
-    spec = {key: value for key, value in row["verifier"].items() if key != "name"}
-    return Check(row["verifier"]["name"], row["answer"], spec)
+    return Check(row["verifier"]["name"], row["answer"], plain_spec(row["verifier"]))
 
 
 def answers(check: Check, seed: int) -> Iterator[tuple[str, str]]:

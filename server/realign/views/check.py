@@ -160,11 +160,12 @@ def _wrong_text(row: dict[str, Any], name: str) -> str:
 
 def _wrong_verifier(value: Any) -> str:
     from realign.verify import VERIFIERS
+    from realign.verify.spec import plain_spec, wrong_spec
 
-    named = isinstance(value, dict) and value.get("name") in VERIFIERS
-    return (
-        "" if named else f"verifier is {json.dumps(value)[:80]}, expected an object with a name: {', '.join(VERIFIERS)}"
-    )
+    if not isinstance(value, dict) or value.get("name") not in VERIFIERS:
+        return f"verifier is {json.dumps(value)[:80]}, expected an object with a name: {', '.join(VERIFIERS)}"
+    problem = wrong_spec(value["name"], plain_spec(value))
+    return f"verifier.{problem}" if problem else ""
 
 
 def _wrong_messages(value: Any) -> str:

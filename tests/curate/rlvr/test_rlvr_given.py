@@ -1,11 +1,16 @@
 """Rows of datasets become tasks with the verifier that their form asks for."""
 
+from itertools import product
+
 import pytest
 
 from realign.curate.rlvr.given import as_task, read_task
+from realign.curate.rlvr.posed import make_task
+from realign.records import Prompt
 from realign.sources.chat import FieldError
 from realign.sources.rows import Raw
-from realign.verify import Check, verify_all
+from realign.verify import VERIFIERS, Check, verify_all
+from realign.verify.spec import FIELDS
 
 MBPP = {
     "text": "Write a function to add two numbers.",
@@ -69,6 +74,27 @@ def test_any_row_with_a_prompt_and_an_answer_is_a_task(row: dict, check: Check) 
 def test_a_row_that_is_no_task_names_its_field(row: dict, field: str) -> None:
     with pytest.raises(FieldError, match=field):
         read_task(row)
+
+
+WRONG = (5, "", [], [None], {"a": 1}, True, [["x"]], "9" * 5000, -1.5)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_verifier_with_a_field_of_the_wrong_type_is_refused_or_usable_and_never_an_error(field: str) -> None:
+    refused = 0
+    for name, value, answer in product(VERIFIERS, WRONG, ("A", "12 km", "(((", "def f(x): return x")):
+        try:
+            asked, check = read_task({"prompt": "?", "answer": answer, "verifier": {"name": name, field: value}})
+        except FieldError as error:
+            refused += "field 'verifier'" in str(error)
+        else:
+            make_task(Prompt("p", "s", asked, "t", "", 0, 1, "given"), check, 0)
+    assert refused > 0
+
+
+def test_a_field_that_a_table_filled_with_none_is_absent() -> None:
+    verifier = {"name": "choice", "choices": ["oak", "ash"], "aliases": None, "unit": None}
+    assert read_task({"prompt": "?", "answer": "A", "verifier": verifier})[1].spec == {"choices": ["oak", "ash"]}
 
 
 def test_a_line_that_is_no_row_keeps_its_problem() -> None:

@@ -20,6 +20,7 @@ from realign.sources.rows import Raw
 from realign.sources.shapes import ASKING
 from realign.verify import VERIFIERS, Check
 from realign.verify.numeric import read_quantity
+from realign.verify.spec import plain_spec, wrong_spec
 
 TEMPLATE = "given-task/1"
 NUMBER_LAST = "End with a line that says “Answer:” and the number."
@@ -101,7 +102,10 @@ def generic(row: Row) -> Check:
     named = {"name": verifier} if isinstance(verifier, str) else verifier
     if not isinstance(named, dict) or named.get("name") not in VERIFIERS:
         raise FieldError("verifier", f"{json.dumps(verifier)[:60]}, expected one of {', '.join(VERIFIERS)}")
-    return Check(named["name"], answer, {key: value for key, value in named.items() if key != "name"})
+    spec = plain_spec(named)
+    if problem := wrong_spec(named["name"], spec):
+        raise FieldError("verifier", problem)
+    return Check(named["name"], answer, spec)
 
 
 SHAPES = {
