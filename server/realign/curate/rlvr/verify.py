@@ -1,7 +1,8 @@
 """Stage 3 of RLVR, judge: each task's verifier on every rollout, on right forms of the answer, and on planted wrong.
 
 Every answer is verified twice, independently: two child processes, one after the other. `unknown` (out of time, a
-missing tool, a reference that can't be read) is a third verdict: it never counts as a pass or as a failure.
+missing tool, a reference that can't be read) is a third verdict: it never counts as a pass or as a failure. How long
+it took stands in the trials alone, so that a resumed run writes the same bytes.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def task_rows(evidence: Evidence) -> list[dict[str, Any]]:
 
 ROLLED_OUT = Gate(
     "rollouts", _rolled_out, "enough_completions",
-    remedy="name a model as author where the embedded reader writes no such answers; raise candidates.max_tokens",
+    remedy="rlvr.rollouts of 8 or more; a model as author where the embedded reader writes no such answers",
     meaning="share of tasks with at least eight rollouts",
 )  # fmt: skip
 FEWEST_ROLLOUTS = Gate(
