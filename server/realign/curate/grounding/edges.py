@@ -22,7 +22,10 @@ OTHERWISE = ("antonym", "number", "exchange", "scope")
 # A question after what a false thing is, or what would be if it were, assumes nothing that a passage could deny.
 NAMED = ("definition", "name", "which", "condition", "purpose")
 # Another number beside these words may be true as well: what is under 0.25 is under 0.3.
-BOUNDED = re.compile(r"\b(?:if|than|least|most|over|under|up to|between|within|below|above|exceeds?)\b", re.IGNORECASE)
+BOUNDED = re.compile(
+    r"\b(?:if|than|least|most|over|under|up to|between|within|below|above|exceeds?|or (?:more|less|fewer))\b",
+    re.IGNORECASE,
+)
 JOINED = ("{one} And {other}", "{one} Also, {other}", "{one} In addition, {other}")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from realign.curate.authors import model as author
 from realign.curate.authors.extractive.wording import one_of
-from realign.curate.authors.rules import PASSAGE_FORMS
+from realign.curate.authors.rules import PASSAGE_FORMS, question_of
 from realign.curate.grounding.judge import Cited, Support
 from realign.curate.judges.grounding import answerable
 from realign.curate.judges.model import JSON_TOKENS, LEAD, unit_score
@@ -21,8 +21,10 @@ from realign.engine import Engine, Question, Request, open_engine
 from realign.engine.answers import Unreadable, ask_json
 from realign.engine.prompts import fence, load_template
 from realign.records import Completion, Document, Dropped, Passage, Prompt, make_id
+from realign.settings import Candidates, Source
 from realign.work import Work
 
+ANSWERED, OPEN = "questions", "questions_open"  # templates
 READABLE = ("prose", "glossary", "list")
 TOLD = 0.9  # a question of which the passage holds this much is none that it does not answer
 
@@ -36,25 +38,31 @@ def _engine(work: Work, spec: str) -> Engine:
 # -- author ---------------------------------------------------------------------------------------------------------
 
 
-def open_asking(work: Work) -> Callable[[Document, Sequence[Passage]], tuple[list[Prompt], list[Dropped]]]:
+Asking = Callable[[Document, Sequence[Passage]], tuple[list[Prompt], list[Dropped]]]
+Answering = Callable[[Sequence[tuple[Prompt, Passage]]], tuple[list[Completion], list[Dropped]]]
+
+
+def open_asking(work: Work) -> Asking:
+    """Who asks, by the model that the settings name."""
+    return asking(_engine(work, work.settings.source.author), work.settings.source)
+
+
+def asking(engine: Engine, settings: Source) -> Asking:
     """(document, passages) -> (prompts that show their passage, drops): half answered by it, half not."""
-    settings = work.settings.source
-    engine = _engine(work, settings.author)
+    quota = settings.prompts_per_passage
+    quotas = {ANSWERED: -(-quota // 2), OPEN: quota // 2}
 
     def write(document: Document, some: Sequence[Passage]) -> tuple[list[Prompt], list[Dropped]]:
         readable = [passage for passage in some if passage.role in READABLE]
         texts = {passage.id: " ".join(passage.text.split()) for passage in readable}
         found: list[Prompt] = []
         drops: list[Dropped] = []
-        for template, quota in (
-            ("questions", -(-settings.prompts_per_passage // 2)),
-            ("questions_open", settings.prompts_per_passage // 2),
-        ):
-            if quota:
-                prompts, lost = author.write_prompts(engine, document, readable, quota, settings.seed, template)
-                drops += [drop for drop in lost if drop.kind == "prompt"]
-                found += [_showing(prompt, texts[prompt.parent]) for prompt in prompts]
-        told = [p for p in found if p.template.startswith("questions_open") and _told(p, texts[p.parent])]
+        for template, count in quotas.items():
+            asked = readable if count else []
+            prompts, lost = author.write_prompts(engine, document, asked, count, settings.seed, template)
+            found += [_showing(prompt, texts[prompt.parent]) for prompt in prompts]
+            drops += [drop for drop in lost if drop.kind == "prompt"]
+        told = [p for p in found if p.template.startswith(OPEN) and _told(p, texts[p.parent])]
         drops += [Dropped(p.id, "prompt", "clarity", "the passage seems to answer it", p.text[-200:]) for p in told]
         return [prompt for prompt in found if prompt not in told], drops
 
@@ -68,31 +76,24 @@ def _showing(prompt: Prompt, shown: str) -> Prompt:
 
 
 def _told(prompt: Prompt, shown: str) -> bool:
-    from realign.curate.authors.rules import question_of
-
     return answerable(question_of(prompt.text), shown) > TOLD
 
 
-def open_answering(work: Work) -> Callable[[Sequence[tuple[Prompt, Passage]]], tuple[list[Completion], list[Dropped]]]:
+def open_answering(work: Work) -> Answering:
+    """Who answers, by the model that the settings name."""
+    return answering(_engine(work, work.settings.candidates.author), work.settings.candidates)
+
+
+def answering(engine: Engine, settings: Candidates) -> Answering:
     """Prompts -> (completions, drops): per_prompt - 1 sampled answers, and one unfounded one to be rejected."""
-    settings = work.settings.candidates
-    engine = _engine(work, settings.author)
-    grounded = replace_count(settings, settings.per_prompt - 1)
-    unfounded = replace_count(settings, 1)
+    grounded, unfounded = (settings.model_copy(update={"per_prompt": count}) for count in (settings.per_prompt - 1, 1))
 
     def write(some: Sequence[tuple[Prompt, Passage]]) -> tuple[list[Completion], list[Dropped]]:
-        if not some:
-            return [], []
         good, lost = author.write_completions(engine, some, grounded, _asking("answer_cited"))
         bad, more = author.write_completions(engine, some, unfounded, _asking("answer_unfounded"), "invented")
         return good + bad, lost + more
 
     return write
-
-
-def replace_count(settings: Any, count: int) -> Any:
-    """The settings with another number of completions a prompt."""
-    return settings.model_copy(update={"per_prompt": count})
 
 
 def _asking(template: str) -> Callable[[Prompt, Passage], str]:

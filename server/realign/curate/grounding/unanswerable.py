@@ -166,9 +166,7 @@ UNSAID = (
      "The term “{term}” was first used in {year}."),
     ("From which language does the term “{term}” come?", "from which language the term “{term}” comes",
      "The term “{term}” comes from {language}."),
-    ("Who was the first to write about the {term}?", "who was the first to write about the {term}",
-     "The first to write about the {term} was a scholar in {year}."),
-    ("Does the passage say how old the term “{term}” is? If so, how old is it?", "how old the term “{term}” is",
+    ("How old is the term “{term}”?", "how old the term “{term}” is",
      "The term “{term}” is about {age} years old."),
 )  # fmt: skip
 NAMING = re.compile(

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from realign.curate.authors.extractive.closed import STOP
 from realign.curate.authors.extractive.grammar import fix_articles, is_plural, lower_first, stem, upper_first, words
 from realign.curate.authors.extractive.lexicon import Lexicon
 from realign.curate.authors.extractive.sentences import Sentence
@@ -239,11 +240,15 @@ def filling(
 
 
 def terms_anywhere(low: list[str], letter: str, plural: bool, lexicon: Lexicon) -> Iterator[tuple[str, int]]:
-    """The document's terms of a first letter and number among words in lower case, with their places."""
+    """The document's terms of a first letter and number among words in lower case, with their places.
+
+    One that is the beginning of a longer name is none: "potential" in "potential outliers".
+    """
     for size in (3, 2, 1):
         for at in range(len(low) - size + 1):
-            term = " ".join(low[at : at + size])
-            if term[:1] == letter and term in lexicon.terms and is_plural(low[at + size - 1]) == plural:
+            term, after = " ".join(low[at : at + size]), low[at + size : at + size + 1]
+            ends = not after or after[0] in STOP or lexicon.is_verb(after[0])
+            if ends and term[:1] == letter and term in lexicon.terms and is_plural(low[at + size - 1]) == plural:
                 yield term, at
 
 
