@@ -32,6 +32,8 @@ def of_pairs(evidence: Evidence) -> list[Figure]:
     if evidence.tasks:
         return [lengths(rows)]
     scored = [row for row in rows if row.is_scored()]
+    if rows and not scored:
+        return [lengths(rows)]
     return [gaps(scored, evidence), lengths(rows), agreement(scored)]
 
 
@@ -48,7 +50,30 @@ def of_examples(examples: list[Example]) -> list[Figure]:
             top = max(1.0, math.ceil(max(values)))
             drawing = charts.histogram(f"{name} of the examples", values, min(0.0, min(values)), top, 25)
             found.append((name.replace("_", " ").capitalize(), drawing, f"{name} of each selected example."))
-    return found
+    return found + calibration(examples)
+
+
+def calibration(examples: list[Example]) -> list[Figure]:
+    """How often answers that state a confidence are right, in tenths of confidence; [] where none states one."""
+    bins: dict[int, list[bool]] = {}
+    for each in examples:
+        stated, truth = each.scores.get("confidence"), each.scores.get("truth")
+        if isinstance(stated, float) and isinstance(truth, bool):
+            bins.setdefault(min(9, int(stated * 10)), []).append(truth)
+    if not bins:
+        return []
+    bars = [
+        (
+            f"{10 * b} to {10 * b + 10} % sure",
+            sum(mine) / len(mine),
+            f"{sum(mine) / len(mine):.0%} right of {len(mine):,}",
+        )
+        for b, mine in sorted(bins.items())
+    ]
+    drawing = charts.bars("Share of right answers by stated confidence", bars)
+    return [
+        ("Stated confidence and truth", drawing, "Where confidence is earned, each bar is as long as its name says.")
+    ]
 
 
 def gaps(rows: list[ScoredRow], evidence: Evidence) -> Figure:

@@ -18,7 +18,7 @@ from realign.curate.authors.extractive.clauses import split_clause
 from realign.curate.authors.extractive.grammar import content_words, is_plain_statement, stem
 from realign.curate.authors.extractive.negatives import Variant, false_variants
 from realign.curate.authors.extractive.sentences import Sentence
-from realign.curate.authors.extractive.wording import Question, seed_of
+from realign.curate.authors.extractive.wording import Question, one_of, seed_of
 from realign.curate.authors.rules import verdicts_of
 from realign.curate.grounding.answerable import answers_shortly, fact_of, false_facts, fluent, misquoted, open_questions
 from realign.curate.grounding.items import FEWEST_SHOWN, Item, Subject, leans, whole
@@ -29,6 +29,12 @@ from realign.curate.judges.grounding import answerable
 NOT_TOLD = 0.45  # the most that a shown sentence may answer of a question that the passage does not answer
 ON_TOPIC = 2  # content words of the question that the shown text must have
 FACTS = ("who", "when", "where", "share", "amount", "how-many", "name", "subject", "which", "use", "object", "reason")
+BESIDES = (
+    " It also says: “{quote}”",
+    " The passage adds: “{quote}”",
+    " In the same place it says: “{quote}”",
+    " This goes with what it says here: “{quote}”",
+)
 SIBLINGS = ("term", "person", "place")
 
 
@@ -55,7 +61,7 @@ def withheld(subject: Subject) -> Iterator[Item]:
         key, nearest = question.text, _nearest(question.text, rest, subject)
         yield Item(
             "withheld", question.text, shown, subject.sentence, focus, (("refusal", refusal(focus, key, nearest)),),
-            tuple(_invented(question, subject)), evidence=(),
+            tuple(_invented(question, subject, nearest)), evidence=(),
         )  # fmt: skip
 
 
@@ -102,7 +108,15 @@ def _nearest(question: str, rest: list[Sentence], subject: Subject) -> str:
     return whole(best, subject.passage) if best and shared >= 2 and by_turns(question, "near") % 3 else ""
 
 
-def _invented(question: Question, subject: Subject) -> Iterator[tuple[str, str]]:
+def _invented(question: Question, subject: Subject, nearest: str) -> Iterator[tuple[str, str]]:
+    """The answers that invent, each by itself and, where the refusal quotes a sentence, with that one too."""
+    for method, text in _fabricated(question, subject):
+        yield method, text
+        if nearest:
+            yield method, text + one_of(BESIDES, question.text).format(quote=nearest)
+
+
+def _fabricated(question: Question, subject: Subject) -> Iterator[tuple[str, str]]:
     """Answers with a quotation that the shown passage does not hold: of a false statement, then of the withheld one."""
     lexicon, key = subject.lexicon, question.text
     if words := verdicts_of(question.text):

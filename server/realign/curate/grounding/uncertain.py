@@ -145,7 +145,8 @@ def cuts(subject: Subject) -> Iterator[Item]:
     question = one_of(CUT_ASKED, subject.sentence.text).format(verb=clause.verb, rest=clause.rest)
     named, clue = f"the {lexicon.written(pick)}", verbatim(before, passage)
     good = one_of(CUT_FORMS, question, "cut").format(pick=named, part=part, clue=clue, sure=sure(question))
-    told = f"{upper_first(named)}. The passage says: “{upper_first(named)} {part}.”{certainly(question)}"
+    restored = f"The passage says: “{upper_first(named)} {part}.” It has just said: “{clue}”"
+    told = f"{upper_first(named)}, beyond doubt.{certainly(question)} {restored}"
     yield Item(
         "cut", question, shown, subject.sentence, term, (("hedged", good),), (("overconfident", told),),
         evidence=("cut", *features), right=same_thing(pick, term),
@@ -200,9 +201,10 @@ def gaps(subject: Subject) -> Iterator[Item]:
     question, named = one_of(GAP_ASKED, text).format(gap=gap), lexicon.written(pick)
     good = one_of(GAP_FORMS, text, "gap").format(pick=named, part=part, side=side, clue=clue, sure=sure(text))
     restored = text[: match.start()] + named + text[match.end() :]
+    told = f"“{named}”, beyond doubt.{certainly(text)} The passage reads: “{restored}” It says so elsewhere: “{clue}”"
     yield Item(
         "gap", question, shown, subject.sentence, match[0], (("hedged", good),),
-        (("overconfident", f"It says “{named}”. The passage says: “{restored}”{certainly(text)}"),),
+        (("overconfident", told),),
         evidence=("gap", *features), right=same_thing(pick, term),
     )  # fmt: skip
 

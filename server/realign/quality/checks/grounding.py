@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from realign.quality import metrics
 from realign.quality.calibration import calibration_error
+from realign.quality.checks.preferences import pair_gates
 from realign.quality.checks.shared import DATASET, DECONTAMINATION
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate
@@ -116,7 +117,8 @@ def answer_gates(rows: Rows) -> tuple[Gate, ...]:
     )  # fmt: skip
 
 
+LENGTH = (next(gate for gate in pair_gates("rows") if gate.name == "length bias"),)
 SELECTION = answer_gates(grounded_rows)
 KEPT = answer_gates(lambda evidence: grounded_rows(evidence, kept=True))[1:2]
-EXPORT = (*answer_gates(exported_rows), *DATASET)
+EXPORT = (*answer_gates(exported_rows), *LENGTH, *DATASET)
 DATASET_FILE = (*answer_gates(exported_rows), DECONTAMINATION)
