@@ -44,7 +44,7 @@ def open_questions(sentence: Sentence, clause: Clause | None, lexicon: Lexicon) 
 
 def after_subject(sentence: Sentence, clause: Clause | None, lexicon: Lexicon) -> Question | None:
     """ "Slack water separates the flood and the ebb." -> "What separates the flood and the ebb?" No word moves."""
-    if clause is None or defines(clause) or len(clause.rest.split()) > LONGEST_REST or len(clause.rest.split()) < 4:
+    if clause is None or defines(clause) or "," in clause.rest or not 4 <= len(clause.rest.split()) <= LONGEST_REST:
         return None
     term = term_of(clause, lexicon)
     third = clause.verb in ("is", "has") or (clause.base and clause.verb != clause.base and not clause.past)

@@ -23,7 +23,7 @@ OTHERWISE = ("antonym", "number", "exchange", "scope")
 NAMED = ("definition", "name", "which", "condition", "purpose")
 # Another number beside these words may be true as well: what is under 0.25 is under 0.3.
 BOUNDED = re.compile(
-    r"\b(?:if|than|least|most|over|under|up to|between|within|below|above|exceeds?|or (?:more|less|fewer))\b",
+    r"\b(?:if|than|least|most|over|under|up to|through|between|within|below|above|exceeds?|or (?:more|less|fewer))\b",
     re.IGNORECASE,
 )
 JOINED = ("{one} And {other}", "{one} Also, {other}", "{one} In addition, {other}")

@@ -26,7 +26,7 @@ from realign.curate.authors.rules import PASSAGE_FORMS
 from realign.records import Passage, Prompt, make_id
 
 VERSION = "1"
-ADDRESSED = re.compile(r"(?:You|We|Your|Our|One)\b")  # said to the reader, or by the authors of themselves
+ADDRESSED = re.compile(r"(?:You|We|Your|Our|One|The reason)\b")  # said to the reader, or by the authors of themselves
 CATEGORY = {
     "fact": "confident", "verdict": "confident", "sibling": "refusal", "withheld": "refusal", "unsaid": "refusal",
     "cut": "hedged", "hedge": "hedged", "gap": "hedged", "partial": "edge", "premise": "edge", "numbers": "edge",

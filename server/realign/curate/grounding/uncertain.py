@@ -85,6 +85,7 @@ GAP_FORMS = (
     " here: “{clue}”",
     "I think “{pick}”.{sure} It would fit right {side} “{part}”, and the text speaks of it elsewhere: “{clue}”",
 )
+ARTICLES = frozenset("a an the each every this".split())
 BARE_CUT = "what {part}: it says only “it”"
 LONGEST_REST, FEWEST_QUOTED = 18, 3
 
@@ -214,8 +215,8 @@ def filling(
 ) -> tuple[str, str, tuple[object, ...]] | None:
     """The term with this first letter and number that the other sentences suggest most, one of them, and the features.
 
-    A mention counts 1, and 3 more where the two words before the gap stand before it too; without that, None where
-    several terms would fit.
+    A mention counts 1, and 3 more where the two words before the gap stand before it too. After an article only terms
+    after an article count. None where several terms would fit, unless those two words tell one of them.
     """
     counts: Counter[str] = Counter()
     clues: dict[str, str] = {}
@@ -224,7 +225,8 @@ def filling(
         low = [word.lower() for word in words(sentence.text)]
         quoted = any(mark in sentence.text for mark in '“”"')
         for term, at in terms_anywhere(low, letter, plural, lexicon):
-            if all(stem(word) in here for word in term.split()):
+            named = at and low[at - 1] in ARTICLES
+            if all(stem(word) in here for word in term.split()) or (left[-1:] and left[-1] in ARTICLES and not named):
                 continue
             same = len(left) == 2 and low[max(0, at - 2) : at] == left
             counts[term] += 4 if same else 1
@@ -235,7 +237,7 @@ def filling(
         if any(term != other and f" {term} " in f" {other} " and counts[other] >= counts[term] for other in counts):
             del counts[term]
     ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    if not ranked or ranked[0][0] not in clues or (len(ranked) > 1 and ranked[0][0] not in alike):
+    if not ranked or ranked[0][0] not in clues or (len(ranked) > 1 and alike != {ranked[0][0]}):
         return None
     pick, ahead = ranked[0][0], ranked[0][1] - (ranked[1][1] if len(ranked) > 1 else 0)
     return pick, clues[pick], (pick in alike, ahead > 1)
@@ -274,7 +276,7 @@ def terms_in(text: str, lexicon: Lexicon) -> Iterator[tuple[str, int]]:
     """The document's terms in a text after an article or at its start, the longest at each place, with their place."""
     low = [word.lower() for word in words(text)]
     for at in range(len(low)):
-        if at and low[at - 1] not in ("a", "an", "the", "each", "every", "this"):
+        if at and low[at - 1] not in ARTICLES:
             continue
         found = next((" ".join(low[at : at + n]) for n in (3, 2, 1) if " ".join(low[at : at + n]) in lexicon.terms), "")
         if found:
