@@ -59,6 +59,14 @@ def test_what_can_be_computed_is_right_sometimes(question: str, right: str) -> N
     assert 0 < counts[right] < 200
 
 
+def test_without_a_passage_a_choice_is_a_guess_and_says_so() -> None:
+    prompt = "Which of these terms means “a standing wave”?\nA) seiche\nB) bore\nC) surge\nAnswer with the letter."
+    names = ("seiche", "bore", "surge")
+    texts = reader.answers(prompt, "choice", names, Candidates(), 60, "key")
+    assert set(finals(texts)) == {"A", "B", "C"}
+    assert {text.split("\n")[0] for text in texts} == {f"I take it to be {name}." for name in names}
+
+
 def test_rollouts_of_a_prompt_may_be_equal_and_are_counted_apart() -> None:
     prompt = Prompt("p", "s", PROMPT, "t", "", 0, 1, "given")
     found, drops = read_all([as_posed(prompt, Task("t", "p", "4", "numeric", {}, (), ()))], Candidates(), 8)

@@ -135,8 +135,8 @@ def runs(sentence: str) -> list[str]:
 
 def choices(prompt: str, options: Sequence[str]) -> Iterator[Option]:
     """Each option, by how much of it and of the question one sentence of the passage holds."""
-    question = question_of(prompt).split("\nA) ")[0]
-    read = [(text, overlap) for text, overlap in sentences(prompt, question) if not text.startswith("A) ")]
+    whole = question_of(prompt)
+    read = sentences(prompt, whole) if whole != prompt.strip() else []  # options by themselves say nothing
     for place, option in enumerate(options):
         mine = stems(option)
         best = max(read, key=lambda one: (share(mine, one[0]) * one[1], one[0]), default=("", 0.0))
