@@ -125,7 +125,7 @@ def test_without_a_terminal_a_line_is_said_when_something_changes() -> None:
     [
         (["curate", "gone.pdf", "--type", "dpo"], 2, "check the path"),
         (["curate", str(TIDES)], 2, "--type dpo"),
-        (["curate", str(TIDES), "--type", "sft"], 2, "--type dpo"),
+        (["curate", str(TIDES), "--type", "magic"], 2, "--type dpo"),
         (["curate", str(TIDES), "--type", "dpo", "--set", "filter.x"], 2, "filter.duplicate_jaccard=0.9"),
         (["curate", str(TIDES), "--type", "dpo", "--model", "Qwen 7B"], 1, "--author extractive"),
         (["summarize", "nonsense"], 2, "starting a run first"),
@@ -182,7 +182,7 @@ def test_a_dataset_file_with_bad_rows_is_checked_and_the_rows_are_named(tmp_path
     path = tmp_path / "rows.jsonl"
     path.write_text("\n".join([*rows, '{"prompt": "p", "chosen": "c"}']))
     assert cli.main(["check", str(path)]) == 3
-    assert f"rows.jsonl, line {len(rows) + 1}: rejected is missing" in capsys.readouterr().out
+    assert f"rows.jsonl, line {len(rows) + 1}: field 'rejected': missing" in capsys.readouterr().out
 
 
 def test_detect_and_plan_answer_in_words_and_in_json(capsys: Capture) -> None:

@@ -136,16 +136,16 @@ def test_a_file_whose_references_are_wrong_is_caught(tmp_path: Path) -> None:
 def test_a_bad_row_is_named_by_line_and_field_and_the_rest_is_checked(tmp_path: Path) -> None:
     bad = [
         {**row(0), "verifier": {"name": "choice", "choices": 5}},
-        {"prompt": "?", "answer": "A", "verifier": "choice"},
-        {"prompt": "?", "answer": 3, "verifier": row(0)["verifier"]},
+        {"prompt": "?", "answer": "A", "verifier": "guess"},
+        {"prompt": "?", "answer": {}, "verifier": row(0)["verifier"]},
     ]
     checked = check_file(write(tmp_path, [*(row(n) for n in range(30)), *bad]), "rlvr", SETTINGS)
     assert (checked.rows, checked.bad_rows) == (30, 3)
-    assert "line 31: verifier.choices: int" in checked.notes[0]
-    assert "line 32: verifier is" in checked.notes[1]
-    assert "line 33: answer is int" in checked.notes[2]
+    assert "line 31: field 'verifier': choices: int" in checked.notes[0]
+    assert "line 32: field 'verifier'" in checked.notes[1]
+    assert "line 33: field 'answer': dict" in checked.notes[2]
 
 
 def test_a_file_without_a_task_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EmptyInput, match="prompt and answer and verifier"):
+    with pytest.raises(EmptyInput, match="prompt, answer and verifier"):
         check_file(write(tmp_path, [{"prompt": "?"}]), "rlvr")

@@ -20,8 +20,10 @@ def add_to(add: Add) -> None:
     command = add("detect", detect, "what a request in your own words asks for")
     command.add_argument("text", nargs="+", help="the request, or the path of a data file")
     command = add("check", check, "measure every gate again, from the records on disk")
-    command.add_argument("what", metavar="RUN_OR_FILE", help="a run's id or folder, or a dataset file (JSONL)")
-    command.add_argument("--type", default="dpo", help="data type of the file (dpo), rlvr, or anti_hallucination")
+    command.add_argument("what", metavar="RUN_OR_FILE", help="a run's id or folder, or a dataset file")
+    kinds = "dpo, sft, srf, rlvr or anti_hallucination (dpo)"
+    command.add_argument("--type", default="dpo", help=f"data type of the file: {kinds}")
+    command.add_argument("--model", default="", help="judges and measures the rows of a file: a folder, or http://...")
     command.add_argument("--stage", default="all", help="one stage of the run (all)")
     command = add("summarize", summarize, "the account of a run")
     command.add_argument("run", metavar="RUN")
@@ -59,7 +61,7 @@ def check(words: argparse.Namespace) -> int:
 
     path = Path(words.what).expanduser()
     if is_file(path) and path.name != DATABASE:
-        checked, what = check_file(path, words.type), path.name
+        checked, what = check_file(path, words.type, model=words.model), path.name
     else:
         with closing(Run.open(place_of(words.what))) as run:
             checked, what = check_run(run, words.stage), run.id

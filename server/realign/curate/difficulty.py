@@ -12,6 +12,7 @@ from Cherry LLM (2308.12032); that small models suffice, from Superfiltering (24
 from __future__ import annotations
 
 import base64
+import math
 import random
 import re
 import tempfile
@@ -43,6 +44,16 @@ class Losses:
     tokens: int
     given: float
     alone: float
+
+    @property
+    def ifd_loss(self) -> float:
+        """Ratio of the losses."""
+        return self.given / self.alone
+
+    @property
+    def ifd_ppl(self) -> float:
+        """Ratio of the perplexities."""
+        return math.exp(self.given - self.alone)
 
 
 def inputs(settings: Settings) -> str:

@@ -118,14 +118,19 @@ def usable(raw: Raw) -> Given:
 
 
 def make_prompt(given: Given, passage: Passage, line: int) -> Prompt:
-    """The prompt of a row, with its answers. A context stands before the question, for whoever is trained on it."""
-    asked, turns = given.prompt, given.turns
-    if given.context:
-        asked = "Context: {}\n\n{}".format(re.sub(r"\n\s*\n", "\n", given.context), given.prompt)
+    """The prompt of a row, with its answers."""
+    asked, turns = asked_of(given), given.turns
     return Prompt(
         prompt_id(passage.parent, line), passage.id, asked, f"{TEMPLATE} {given.shape}", "", passage.start,
         passage.end, AUTHOR, tuple(answer.text for answer in given.answers), given.ranked, turns, given.tools, line,
     )  # fmt: skip
+
+
+def asked_of(given: Given) -> str:
+    """What a row asks. A context stands before the question, for whoever is trained on it."""
+    if not given.context:
+        return given.prompt
+    return "Context: {}\n\n{}".format(re.sub(r"\n\s*\n", "\n", given.context), given.prompt)
 
 
 def unclear(prompt: Prompt) -> str:

@@ -127,7 +127,7 @@ def chat(value: Any, field: str, row: Row) -> Given:
 
 def _preference(row: Row) -> Given:
     """TRL's pairs: texts or messages, the prompt by itself or as the turns that both answers begin with."""
-    values = {name: _turns_of(row[name], name) for name in ("chosen", "rejected")}
+    values = {name: _turns_of(row.get(name), name) for name in ("chosen", "rejected")}
     both = [values["chosen"], values["rejected"]]
     shared = 0
     if all(len(turns) > 1 for turns in both):
@@ -259,7 +259,7 @@ def _score(row: Row, *names: str, field: str = "") -> float | None:
 
 CONTEXT = ("context", "knowledge", "passage")
 SHAPES = (
-    Shape("TRL preference", "dpo", (("chosen",), ("rejected",)), _preference),
+    Shape("TRL preference", "dpo", (("chosen", "rejected"),), _preference),
     Shape("ReAlign task", "rlvr", (("prompt",), ("answer",), ("verifier",)), _answered("answer")),
     Shape("chat", "sft", (("messages",),), lambda row: chat(row["messages"], "messages", row)),
     Shape("ShareGPT", "sft", (("conversations",),), lambda row: chat(row["conversations"], "conversations", row)),
