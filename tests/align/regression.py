@@ -72,10 +72,13 @@ def learn(net: Net, folder: Path | None = None, feed: Feed | None = None, **opti
 
 if __name__ == "__main__":
     trained_net = make_net()
+    if sys.argv[3:] == ["plain"]:
+        trained_net.dropout = lambda x: x
     learn(
         trained_net,
         Path(sys.argv[1]),
         settings={"schedule": f"{sys.argv[2]}:1e-2"},
         progress=lambda report: print(report.step, flush=True),
     )
-    np.savez(Path(sys.argv[1]) / "weights.npz", **weights(trained_net))
+    if mx.distributed.init().rank() == 0:
+        np.savez(Path(sys.argv[1]) / "weights.npz", **weights(trained_net))

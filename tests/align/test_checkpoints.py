@@ -111,8 +111,10 @@ def test_a_folder_that_can_not_be_is_named(tmp_path: Path) -> None:
 
 def test_half_a_file_of_a_killed_writer_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "step-00000003.safetensors.partial").write_bytes(b"half")
-    assert Checkpoints(tmp_path, "me").latest() is None
-    assert files(tmp_path) == []
+    with closing(Checkpoints(tmp_path, "me")) as checkpoints:
+        assert checkpoints.latest() is None
+        checkpoints.save(1, WEIGHTS, {})
+    assert files(tmp_path) == ["step-00000001.safetensors"]
 
 
 def test_an_unknown_protocol_is_a_usage_error() -> None:

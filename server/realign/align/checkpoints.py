@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, cast
 
 import mlx.core as mx
 
-from realign.align.stores import open_store
+from realign.align.stores import clear_partials, open_store
 from realign.align.tensors import Tensor, freeze, read_metadata, read_tensors, write_tensors
 from realign.errors import StorageError, UsageError
 
@@ -58,6 +58,7 @@ class Checkpoints:
         self.scores: dict[int, float] = {}
         self._writer = ThreadPoolExecutor(1, "checkpoints")
         self._writing: Future[None] | None = None
+        self._cleared = False
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -92,6 +93,9 @@ class Checkpoints:
                 return write_tensors(cast(BinaryIO, smaller), tensors, metadata)
 
         try:
+            if not self._cleared:
+                clear_partials(self.store)
+                self._cleared = True
             self.store.write(name, fill)
             self.names[step] = name
             if score is not None:

@@ -33,13 +33,16 @@ class Store:
 
 
 def open_store(address: str | Path) -> Store:
-    """The store at an address, made if it is not there. What a killed writer left half written is removed."""
+    """The store at an address, made when something is written."""
     text = str(address)
-    store = _remote(text) if "://" in text and not text.startswith("file://") else _local(text.removeprefix("file://"))
+    return _remote(text) if "://" in text and not text.startswith("file://") else _local(text.removeprefix("file://"))
+
+
+def clear_partials(store: Store) -> None:
+    """Remove what a killed writer left half written. Only for the one who writes there."""
     for name in store.names():
         if name.endswith(PARTIAL):
             store.remove(name)
-    return store
 
 
 def _local(text: str) -> Store:
