@@ -14,7 +14,7 @@ from mlx.utils import tree_flatten
 from realign.align import pairs as module
 from realign.align.forward import make_scorer
 from realign.align.models import checkpoint_blocks, prepare
-from realign.align.pairs import answer_logps, both, can_share, collate, encode_pairs
+from realign.align.pairs import answer_logps, both, can_share, collate, encode_pairs, second_owners
 from realign.align.reference import reference_logps
 from realign.engine.mlx import Loaded
 from realign.engine.scoring import token_logprobs
@@ -63,6 +63,15 @@ def test_missing_fields_are_named(loaded: Loaded) -> None:
         "prompt",
         "row",
     ]
+
+
+def test_no_index_points_beyond_its_rows(loaded: Loaded) -> None:
+    for rows_ in ((0, 1), (5,), tuple(range(24))):
+        arrays = collate([pairs_of(loaded, 24)[row] for row in rows_])
+        prefix, tails, places, *_, owners = arrays
+        assert max(int(mx.max(part).item()) for part in (owners, second_owners(arrays))) < len(tails)
+        assert int(mx.max(places).item()) < prefix.size + tails.size
+        assert int(mx.min(mx.stack([owners, second_owners(arrays)])).item()) >= 0
 
 
 def whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,9 +177,17 @@ def answer_logps(scorer: Scorer, arrays: Arrays) -> tuple[mx.array, mx.array]:
 
 def _summed(values: mx.array, arrays: Arrays) -> mx.array:
     """Values (N,) of tokens, added up for each answer (2B,); a token of the prefix belongs to both answers."""
-    prefix, tails, places, _, _, owners = arrays
-    shared = values * (places < prefix.size)
-    return mx.zeros(len(tails)).at[owners].add(values).at[owners + len(prefix)].add(shared)
+    owners, shared = arrays[-1], arrays[2] < arrays[0].size
+    return mx.zeros(len(arrays[1])).at[owners].add(values).at[second_owners(arrays)].add(values * shared)
+
+
+def second_owners(arrays: Arrays) -> mx.array:
+    """The rejected answer's row (N,) for a token of the prefix; for others the owner, which is given nothing more.
+
+    MLX does not check indices: one beyond the rows would read, and write, whatever lies there.
+    """
+    prefix, _, places, _, _, owners = arrays
+    return mx.where(places < prefix.size, owners + len(prefix), owners)
 
 
 def in_batches(pairs: Sequence[PairTokens], tokens: int = 4096) -> Iterator[tuple[tuple[int, ...], Arrays]]:
