@@ -8,10 +8,11 @@ CLAUDE_CODE := @anthropic-ai/claude-code@2.1.329
 FETCHED = $(wildcard $(CURDIR)/$(VENV)/claude-code/node_modules/@anthropic-ai/claude-code-*/claude)
 PIP := $(BIN)/python -m pip install --no-input --disable-pip-version-check
 
-.PHONY: help setup demo test fast acceptance lint types clean
+.PHONY: help setup demo demo-align test fast acceptance lint types clean
 
 help:
 	@echo "make demo    set up, then curate a DPO dataset from examples/tides.pdf into demo/ (no model, no network)"
+	@echo "make demo-align  make a tiny model that answers badly, curate tasks with it, and align it (a few minutes, offline)"
 	@echo "make test    set up, then lint, types and every test, as CI does"
 	@echo "make fast    lint, types and the tests that take seconds"
 	@echo "make acceptance  the plugin in the real Claude Code (fetched with npm if need be), without login, model or network"
@@ -31,6 +32,15 @@ $(READY): pyproject.toml constraints.txt
 demo: setup
 	@echo "== Curating DPO preference pairs from examples/tides.pdf into demo/, with the embedded author and judges =="
 	$(BIN)/realign curate examples/tides.pdf --type dpo -o demo
+
+demo-align: setup
+	@echo "== Teaching a tiny model badly, curating tasks with it, and aligning it in seven gated stages, into demo/align =="
+	$(BIN)/python examples/align_demo.py demo/align
+	$(BIN)/realign curate demo/align/tasks.jsonl --type rlvr --author demo/align/base -o demo/align/runs \
+		--set candidates.max_tokens=24 --set candidates.batch_size=256
+	$(BIN)/realign align --data "$$(ls -d demo/align/runs/rlvr_tasks_*)" --type dpo --model demo/align/base -o demo/align/runs \
+		--set adapter.kind=full --set training.rows=32 --set fine_tuning.schedule=60:3e-4 --set rewarding.schedule=100:3e-4 \
+		--set optimizing.schedule=60:5e-5 --set optimizing.max_tokens=24 --set 'evaluating.benchmarks=["demo/align/exam.jsonl"]'
 
 test: lint types
 	@echo "== Every test, the slow ones included =="

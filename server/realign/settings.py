@@ -156,6 +156,7 @@ class Gates(Section):
     verifier_seconds: float = Field(10.0, description="mean wall time of one verdict stays under this")
     rollouts: int = Field(8, description="fewest answers a task")
     training_pairs: int = 1000
+    training_tasks: int = 30
     start_kl: float = Field(1e-4, description="nats a token, policy against reference before a step was taken")
     loss_falls: float = Field(0.0, description="nats a token: held-out loss before minus after SFT is above this")
     preference_accuracy: float = 0.70

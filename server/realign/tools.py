@@ -264,7 +264,12 @@ def add_prompt(data_type: DataType, what: str) -> None:
     server.prompt(name, title=title, description=does)(curate)
 
 
-ALIGNED: tuple[DataType, ...] = ("dpo",)  # data types that a model can be aligned with; a prompt align-<data type> each
+ALIGNED: tuple[DataType, ...] = (
+    "dpo",
+    "srf",
+    "rlvr",
+    "anti_hallucination",
+)  # data types that a model can be aligned with; a prompt align-<data type> each
 TRAINING = """\
 1. Call plan_hardware with the model, task "{task}" and the number of rows; tell me machine, batch size, memory, time.
 2. Call run_stage with data, data_type "{data_type}", the model and the output, and stage "all". While the status is \

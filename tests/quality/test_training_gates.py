@@ -93,6 +93,13 @@ def test_an_entropy_without_bounds_is_only_reported(tmp_path):
     assert judged(tmp_path, gate, readings("entropy", "held-out", nats(0.01))).tier == "HIGH"
 
 
+def test_a_reward_model_that_a_rule_by_length_equals_is_rejected(tmp_path):
+    simple = [{"length": float(n % 4 > 0), "blind": 0.5} for n in range(200)]
+    found = [readings("baseline", "held-out", simple), readings("reward", "held-out", won(0.74))]
+    verdict = judged(tmp_path, training.beats_baselines("optimize"), *found)
+    assert verdict.tier == "REJECT" and verdict.details == {"length": 0.75, "blind": 0.5}
+
+
 def test_a_margin_that_turned_negative_is_rejected(tmp_path):
     values = [{"chosen": -0.2, "rejected": 0.1}] * 40
     assert judged(tmp_path, training.margin("optimize"), readings("preference", "held-out", values)).tier == "REJECT"

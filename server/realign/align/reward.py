@@ -31,7 +31,7 @@ from realign.align.models import open_model, prepare, write_folder, write_model
 from realign.align.pairs import Arrays, PairTokens, batches_of, both, collate, forward_shared
 from realign.engine.mlx import Loaded
 from realign.errors import EmptyInput, ModelError
-from realign.quality.metrics import Measure, mean, measured, share
+from realign.quality.metrics import Measure, measured, share
 from realign.records import make_id
 from realign.settings import Adapter, Training
 
@@ -236,13 +236,27 @@ def reward_report(
 
 def length_baseline(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens]) -> Measure:
     """Held-out accuracy of the rule by length that fits the training pairs; equal lengths count half."""
+    rights, longer = length_rights(pairs, held_out)
+    measure = share(right > 0.5 for right in rights)
+    return Measure(
+        sum(rights) / len(rights), measure.n, measure.low, measure.high, details={"longer_is_better": longer}
+    )
+
+
+def length_rights(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens]) -> tuple[list[float], bool]:
+    """(1, 0 or for equal lengths 0.5 for each held-out pair, whether the longer answer is taken)."""
     sign = 1 if sum(np.sign(len(pair.chosen) - len(pair.rejected)) for pair in pairs) >= 0 else -1
     signs = [sign * float(np.sign(len(pair.chosen) - len(pair.rejected))) for pair in held_out]
-    return mean([(1 + value) / 2 for value in signs], longer_is_better=sign > 0)
+    return [(1 + each) / 2 for each in signs], sign > 0
 
 
-def blind_baseline(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens], decay: float = 1e-2) -> Measure:
-    """Held-out accuracy of a Bradley-Terry model on the answers' token counts, which never sees a prompt.
+def blind_baseline(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens]) -> Measure:
+    """Held-out accuracy of a Bradley-Terry model on the answers' token counts, which never sees a prompt."""
+    return share(blind_rights(pairs, held_out))
+
+
+def blind_rights(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens], decay: float = 1e-2) -> list[bool]:
+    """Whether it ranks each held-out pair right.
 
     Fitted by 300 steps of gradient descent on the logistic loss with a small L2 term; tokens are hashed into columns.
     """
@@ -251,7 +265,7 @@ def blind_baseline(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens], 
     for _ in range(300):
         slope = -features.T @ (1 / (1 + np.exp(features @ weights))) / len(features)
         weights -= rate * (slope + decay * weights)
-    return share((_count_differences(held_out) @ weights > 0).tolist())
+    return (_count_differences(held_out) @ weights > 0).tolist()  # type: ignore[no-any-return]
 
 
 def _count_differences(pairs: Sequence[PairTokens]) -> np.ndarray:

@@ -5,9 +5,23 @@ base model -> sft -> [gate] -> preferences -> [gate] -> reward -> [gate] -> opti
 
 from __future__ import annotations
 
-from realign.align.stages import evaluate, iterate, optimize, reference, reward, sft
+from dataclasses import replace
+
+from realign.align.stages import (
+    evaluate,
+    evidence,
+    iterate,
+    optimize,
+    reference,
+    reinforce,
+    reward,
+    sft,
+    tasks,
+    validate,
+)
 from realign.align.stages.preferences import gather_pairs
 from realign.quality.checks import training
+from realign.quality.checks.training import accuracy
 from realign.stage import Stage
 
 SFT = Stage(
@@ -39,4 +53,49 @@ ALIGN_DPO = (
     EVALUATE,
 )
 
-ALIGN: dict[str, tuple[Stage, ...]] = {"dpo": ALIGN_DPO}
+REINFORCED = ("adapter", "training", "reinforce", "optimizing", "evaluating")
+
+
+def reinforced(stage: str, before: str, data_type: str) -> Stage:
+    """A round of reinforcement that begins with what the stage `before` left."""
+    return Stage(
+        stage, reinforce.stage_of(stage, before, data_type), reinforce.gates(stage, data_type), REINFORCED,
+        ("align", "engine", "verify", "curate/grounding"), inputs=evaluate.inputs,
+    )  # fmt: skip
+
+
+def rounds(data_type: str) -> tuple[Stage, ...]:
+    """Two rounds of reinforcement, and the evaluation."""
+    return reinforced("optimize", "sft", data_type), reinforced("iterate", "optimize", data_type), EVALUATE
+
+
+ALIGN_SRF = (
+    SFT,
+    PREFERENCES,
+    REWARD,
+    Stage("validate", validate.validate, validate.GATES, ("training",), ("align", "engine")),
+    *rounds("srf"),
+)
+
+ALIGN_RLVR = (
+    SFT,
+    Stage("tasks", tasks.gather_tasks, tasks.TASK_GATES, (), ("align/stages/tasks.py", "quality")),
+    Stage("verifiers", tasks.try_verifiers, tasks.VERIFIER_GATES, ("rlvr",), ("align/stages/tasks.py", "verify")),
+    REFERENCE,
+    *rounds("rlvr"),
+)
+
+ALIGN_ANTI_HALLUCINATION = (
+    SFT,
+    Stage("evidence", evidence.look_through, evidence.EVIDENCE, (), ("align/stages/evidence.py", "quality")),
+    Stage("factuality", evidence.look_through, evidence.FACTUALITY, (), ("align/stages/evidence.py", "quality")),
+    replace(REWARD, name="detector", gates=accuracy("detector", "reward")),
+    *rounds("anti_hallucination"),
+)
+
+ALIGN: dict[str, tuple[Stage, ...]] = {
+    "dpo": ALIGN_DPO,
+    "srf": ALIGN_SRF,
+    "rlvr": ALIGN_RLVR,
+    "anti_hallucination": ALIGN_ANTI_HALLUCINATION,
+}

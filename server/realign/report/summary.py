@@ -180,7 +180,8 @@ def public(settings: Settings) -> dict[str, Any]:
     for section, name in (("source", "author"), ("candidates", "author"), ("judge", "judge"), ("sft", "ifd_model")):
         values[section][name] = plain_name(values[section][name])
     values["hardware"]["hosts"] = plain_name(values["hardware"]["hosts"])
-    values["filter"]["evaluation_files"] = [plain_name(file) for file in values["filter"]["evaluation_files"]]
+    for section, name in (("filter", "evaluation_files"), ("evaluating", "benchmarks")):
+        values[section][name] = [plain_name(file) for file in values[section][name]]
     return values
 
 
@@ -267,15 +268,21 @@ def as_text(summary: Summary) -> str:
     lines += [f"  note: {note}" for note in summary.notes]
     if summary.dropped:
         lines += ["", "Dropped"]
-        lines += [f"  {drop.stage:<11}{drop.count:>7,} {drop.kind:<11}{drop.reason}" for drop in summary.dropped[:20]]
+        lines += [f"  {drop.stage:<12}{drop.count:>7,} {drop.kind:<11}{drop.reason}" for drop in summary.dropped[:20]]
         lines += [f"  and {len(summary.dropped) - 20} more reasons, in the report"] * (len(summary.dropped) > 20)
     if summary.changed:
         lines += ["", "Settings changed"]
         lines += [f"  {each.name} = {each.used!r} (default {each.default!r})" for each in summary.changed]
     if summary.in_force:
         lines += ["", "In force in the worker", *(f"  {line}" for line in in_force_lines(summary.in_force))]
-    lines += ["", f"Tier   {summary.tier}", f"Train  {summary.paths.get('train', 'not written')}"]
+    lines += ["", f"Tier   {summary.tier}", "  ".join(result_of(summary))]
     return "\n".join(lines)
+
+
+def result_of(summary: Summary) -> tuple[str, str]:
+    """What the run was for, as (word, path)."""
+    word, name = ("Model", "model") if summary.workflow == "align" else ("Train", "train")
+    return word, summary.paths.get(name, "not written")
 
 
 def figures(summary: Summary) -> list[tuple[str, str]]:
@@ -307,7 +314,7 @@ def gate_lines(verdicts: tuple[Verdict, ...]) -> list[str]:
     lines = []
     for verdict in verdicts:
         measurement = str(verdict).removeprefix(f"{verdict.gate}: ").replace(f": {verdict.tier}", "", 1)
-        lines.append(f"  {verdict.stage:<11}{verdict.gate:<25}{verdict.tier:<8}{measurement}")
+        lines.append(f"  {verdict.stage:<12}{verdict.gate:<25}{verdict.tier:<8}{measurement}")
     return ["Gates", *lines] if lines else ["Gates", "  none measured yet"]
 
 

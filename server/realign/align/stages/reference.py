@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from realign.align.data import prompt_of
+from realign.align.data import answer_of, chats_of, prompt_of
 from realign.align.places import last_checkpoint, model_folder
 from realign.align.stages.preferences import usable
 from realign.align.stages.training import HELD_OUT, reading, some
 from realign.quality.checks.training import start_kl
-from realign.records import Row
+from realign.records import Reading, Row
 from realign.run import Batch
 from realign.work import Work
 
@@ -32,28 +33,34 @@ def freeze_reference(work: Work) -> Iterator[Batch]:
     """Store the reference's log-probabilities of every pair, and measure that the policy begins where it stands."""
     if work.run.done(work.stage):
         return
-    from realign.align.measure import as_tokens, measure_drift
     from realign.align.models import open_model
     from realign.align.pairs import encode_pairs
     from realign.align.reference import reference_logps
     from realign.engine.folders import model_identity
 
     folder = reference_folder(work)
-    reference, policy = open_model(folder), open_model(folder)
-    held_out = held_out_pairs(work)
-    rows = [as_tokens(policy, prompt_of(row.data), row.data["chosen"]) for row in held_out]
-    drifts = measure_drift(policy, reference, rows)
-    pairs, _ = encode_pairs(reference, [row.data for row in usable(work, "train")], work.settings.training.longest)
+    reference = open_model(folder)
+    rows = usable(work, "train")
+    pairs, _ = encode_pairs(reference, [row.data for row in rows], work.settings.training.longest)
     reference_logps(
         reference, pairs, work.run.folder / FOLDER, model_identity(folder), stopping=work.stopping,
         progress=lambda done, total: work.progress(done, total, "reading the pairs with the reference"),
     )  # fmt: skip
-    readings = [
-        reading(work, 1, "start kl", HELD_OUT, row.id, {"value": drift.kl, "tokens": drift.tokens})
-        for row, drift in zip(held_out, drifts, strict=True)
+    yield Batch(done=["reference"], records=list(start_readings(work, 1, open_model(folder), reference)))
+    work.progress(None, max(1, len(pairs)), "measured")
+
+
+def start_readings(work: Work, attempt: int, policy: Any, reference: Any) -> list[Reading]:
+    """KL between a policy that was not trained yet and its reference, on held-out answers."""
+    from realign.align.measure import as_tokens, measure_drift
+
+    evaluating, rows = work.settings.evaluating, list(work.run.records("row"))
+    held_out = some(chats_of(rows, "valid", "test"), evaluating.prompts, evaluating.seed, lambda row: row.id)
+    tokens = [as_tokens(policy, prompt_of(row.data), answer_of(row.data)) for row in held_out]
+    return [
+        reading(work, attempt, "start kl", HELD_OUT, row.id, {"value": drift.kl, "tokens": drift.tokens})
+        for row, drift in zip(held_out, measure_drift(policy, reference, tokens), strict=True)
     ]
-    yield Batch(done=["reference"], records=list(readings))
-    work.progress(None, len(pairs), "measured")
 
 
 def held_out_pairs(work: Work) -> list[Row]:

@@ -17,7 +17,7 @@ from realign.align.attempts import Attempt, attempts
 from realign.align.data import prompt_of
 from realign.align.places import attempt_folder, last_checkpoint, model_folder
 from realign.align.stages.policy import capability_readings, drift_readings
-from realign.align.stages.reference import reference_folder
+from realign.align.stages.reference import reference_folder, start_readings
 from realign.align.stages.rewards import reward_function
 from realign.align.stages.training import HELD_OUT, adapter_of, epochs, keep_weights, reading, some, turned
 from realign.quality.checks import training as checks
@@ -36,7 +36,7 @@ WHAT_RISES = {"srf": "reward", "rlvr": "verification", "anti_hallucination": "fa
 def gates(stage: str, data_type: str) -> tuple[Gate, ...]:
     """The gates of a stage that reinforces a policy."""
     return (
-        checks.kl(stage), *checks.entropy(stage, gated=data_type == "srf"),
+        checks.start_kl(stage), checks.kl(stage), *checks.entropy(stage, gated=data_type == "srf"),
         checks.rises(stage, WHAT_RISES[data_type]), *checks.capability(stage),
     )  # fmt: skip
 
@@ -67,6 +67,7 @@ def train_once(work: Work, attempt: Attempt, begun: Checkpoint, base: Path) -> B
     policy, reference = open_model(base), open_model(reference_folder(work))
     trained, tested = prompts_of(work, policy, "train"), prompts_of(work, policy, "valid", "test")
     reward, reinforcing = reward_function(work, policy), turned_settings(work, attempt)
+    start = start_readings(work, attempt.number, open_model(reference_folder(work)), reference)
     telling = Telling(work, attempt.number, begun.id)
     schedule = settings.optimizing.schedule or epochs(len(trained), settings.training, settings.optimizing.rate)
     result = train_rl(
@@ -77,6 +78,7 @@ def train_once(work: Work, attempt: Attempt, begun: Checkpoint, base: Path) -> B
     )  # fmt: skip
     note_signs(work, [report.metrics for report in result.reports])
     readings = [
+        *start,
         *returns(work, attempt, open_model(base), policy, tested, reward, reinforcing),
         *drift_readings(work, attempt.number, policy, reference),
         *capability_readings(work, attempt.number, reference, policy),

@@ -50,4 +50,33 @@ def check_of(data: dict[str, Any], make: Any) -> Any:
     return make(data["verifier"]["name"], data["answer"], spec)
 
 
-MAKERS: dict[str, Callable[[Work, Any], RewardFunction]] = {"srf": by_reward_model, "rlvr": by_verifier}
+def by_grounding(work: Work, policy: Any) -> RewardFunction:
+    """Factuality + 0.5 citation - 2 hallucination of an answer, each measured by the embedded judge of claims.
+
+    factuality: share of its claims that are supported; citation: share of its citations that stand in the passage and
+    support their claim; hallucination: 1 where a claim is not supported. An answer without a claim earns nothing.
+    """
+    floor = work.settings.grounding.support
+
+    def reward(rollouts: Sequence[Rollout]) -> Sequence[float]:
+        return [grounded_reward(rollout.task.prompt, rollout.text, floor) for rollout in rollouts]
+
+    return reward
+
+
+def grounded_reward(prompt: str, answer: str, floor: float) -> float:
+    """The reward of one answer to a prompt that shows its passage, in -2..1.5."""
+    from realign.curate.grounding.judge import cases_of, support_of
+
+    cases = cases_of(prompt, answer)
+    if not cases:
+        return 0.0
+    supported = [support_of(case) >= floor for case in cases]
+    cited = [good for case, good in zip(cases, supported, strict=True) if case.said.cites]
+    citation = sum(cited) / len(cited) if cited else 0.0
+    return sum(supported) / len(supported) + 0.5 * citation - 2.0 * (not all(supported))
+
+
+MAKERS: dict[str, Callable[[Work, Any], RewardFunction]] = {
+    "srf": by_reward_model, "rlvr": by_verifier, "anti_hallucination": by_grounding,
+}  # fmt: skip

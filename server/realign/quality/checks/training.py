@@ -32,6 +32,11 @@ PAIRS = Gate(
 PREFERENCES = (PAIRS, *(gate for gate in pair_gates("rows") if gate.name in ("preference gap", "length bias")),
                DECONTAMINATION)  # fmt: skip
 
+TASKS = Gate(
+    "training tasks", lambda e: metrics.count(sum("verifier" in row for row in e.rows)), "training_tasks", minimum=0,
+    remedy="more sources, or more tasks a passage", meaning="how many tasks there are to train on",
+)  # fmt: skip
+
 # -- losses and drift -----------------------------------------------------------------------------------------------
 
 
@@ -117,6 +122,26 @@ def accuracy(stage: str, metric: str) -> tuple[Gate, Gate]:
             "overfitting", overfit, "overfitting", at_least=False, strictly=True, remedy=OVERFIT,
             meaning="accuracy on training pairs minus accuracy on held-out pairs",
         ),
+    )  # fmt: skip
+
+
+def beats_baselines(stage: str) -> Gate:
+    """The reward model knows more than the length of an answer, and more than its words without the prompt."""
+
+    def measure(evidence: Evidence) -> Measure:
+        model = preferred(evidence.readings_of(stage, "reward", HELD_OUT))
+        simple = [reading.values for reading in evidence.readings_of(stage, "baseline", HELD_OUT)]
+        scores = {name: sum(each[name] for each in simple) / max(1, len(simple)) for name in ("length", "blind")}
+        best = max(scores, key=lambda name: scores[name])
+        ahead = [float(right) - each[best] for right, each in zip(model, simple, strict=True)]
+        measure = metrics.mean(ahead)
+        measure.details.update({name: round(score, 4) for name, score in scores.items()})
+        return measure
+
+    return Gate(
+        "reward beats its baselines", measure, "rises", strictly=True,
+        remedy="pairs whose lengths and words tell less, or more of them",
+        meaning="accuracy of the reward model minus that of the better baseline: by length, or by word counts alone",
     )  # fmt: skip
 
 
