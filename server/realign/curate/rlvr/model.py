@@ -165,13 +165,20 @@ def solve(
 ) -> tuple[list[Completion], list[Dropped]]:  # fmt: skip
     """That many sampled answers to each prompt, in order, each with its own seed.
 
-    An answer that is cut off at max_tokens or empty is a rollout too, which a verifier will hardly accept; its method
-    says what it is. Only what could not be asked, because it is longer than the context, is dropped.
+    A task that a dataset brought is asked in its own words and no others: they are what a policy will be trained on, so
+    the pass rate is that of the very prompt. An answer that is cut off at max_tokens or empty is a rollout too, which a
+    verifier will hardly accept; its method says what it is. Only what could not be asked, because it is longer than the
+    context, is dropped.
     """
     seeds = [[_seed("solve", prompt.id, settings.seed, n) for n in range(rollouts)] for prompt in prompts]
     template = load_template("solve")
     requests = [
-        Request(template.fill(task=fence(prompt.text, "TASK")), seed, settings.max_tokens, settings.temperature)
+        Request(
+            prompt.text if prompt.author == "given" else template.fill(task=fence(prompt.text, "TASK")),
+            seed,
+            settings.max_tokens,
+            settings.temperature,
+        )
         for prompt, mine in zip(prompts, seeds, strict=True)
         for seed in mine
     ]
