@@ -18,6 +18,7 @@ PAGES = (
     "benchmarks/README.md",
     "examples/README.md",
     "docs/hardware.md",
+    "docs/metrics.md",
 )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from realign.curate.given import asked_of
 from realign.errors import EmptyInput, UsageError
+from realign.quality.selected import as_text
 from realign.settings import DATA_TYPES
 from realign.sources.chat import FieldError
 from realign.sources.rows import read_rows
@@ -36,7 +37,7 @@ class FileRows:
 
 
 def read_file(path: Path, data_type: str) -> FileRows:
-    """The rows of a file in the form of a data type.
+    """The rows of a file in the form of a data type, or of "any".
 
     Raises UsageError for a missing file and an unknown data type, SourceError for a file that holds no rows, and
     EmptyInput, which shows three of them as they stand, where none can be used.
@@ -86,6 +87,18 @@ def as_chat(row: Row) -> Row:
     return {"messages": [*before, {"role": "assistant", "content": given.answers[0].text}], **tools, **_kept(row)}
 
 
+def as_anything(row: Row) -> Row:
+    """A row in any form, with what it gives under "given"."""
+    return {"given": read_given(row)}
+
+
+def any_text(row: Row, answers: int | None = None) -> str:
+    """Everything that a row of `as_anything` says, a line each; answers: how many of its answers, None for all."""
+    given: Given = row["given"]
+    before = [as_text([turn]) for turn in given.turns] or [asked_of(given)]
+    return "\n".join([*before, *(answer.text for answer in given.answers[:answers])])
+
+
 def as_either(row: Row) -> Row:
     """A conversation, or one of the pairs beside them."""
     return as_pair(row) if "chosen" in row else as_chat(row)
@@ -102,11 +115,12 @@ def as_task(row: Row) -> Row:
 
 FORMS: dict[str, Callable[[Row], Row]] = {
     "dpo": as_pair, "sft": as_chat, "srf": as_either, "rlvr": as_task, "anti_hallucination": as_chat,
+    "any": as_anything,
 }  # fmt: skip
 WANTED = {
     "dpo": "rows with prompt, chosen and rejected", "rlvr": "rows with prompt, answer and verifier, or GSM8K's form",
     "sft": "rows with messages, or a prompt and its answer", "srf": "rows with messages, and pairs beside them",
-    "anti_hallucination": "rows with messages, or with context, question and answer",
+    "anti_hallucination": "rows with messages, or with context, question and answer", "any": "rows in a known form",
 }  # fmt: skip
 
 
