@@ -17,6 +17,7 @@ from text import PARAGRAPHS
 
 from processes import EASY, ROOT, dataset_bytes, until
 from realign import workflow
+from realign.curate.authors.extractive import SHOWING
 from realign.curate.difficulty import NOTE
 from realign.errors import EmptyInput, StageFailed
 from realign.hardware.hosts import LOCAL, Host, Hosts
@@ -68,6 +69,8 @@ def test_a_text_becomes_chats_and_preference_pairs_with_the_model_named_that_mea
         scores = [row["scores"] for row in chats]
         assert all(each["quality"] >= 7.0 and 0.4 <= each["ifd_loss"] <= 1.0 for each in scores)
         assert all(each["ifd_model"].startswith("tiny model trained on this source (0.2M") for each in scores)
+        taught = {row["provenance"]["template"].split("/")[0] for row in chats}
+        assert not taught & SHOWING and {row["provenance"]["template"].split("/")[0] for row in pairs} & SHOWING
         assert pairs and all(set(row["scores"]["judges"]) == {"expert", "user", "safety"} for row in pairs)
         assert {row["provenance"]["passage"] for row in pairs} & {row["provenance"]["passage"] for row in chats}
 

@@ -2,7 +2,8 @@
 too much nor the wrong way.
 
     choose_answers               SFT: at most one example a prompt
-    choose_answers_and_pairs     SRF: the same, and the pair that select.py would choose
+    choose_answers_and_pairs     SRF: the same, and the pair that select.py would choose; prompts that show a statement
+                                 to be judged, completed or put right are for pairs alone
 
 A prompt that gives neither is dropped with the reason of its best answer. One that a person re-admitted gives its best
 answer, whatever the floors; the gates measure it with the rest.
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from realign.curate import select
+from realign.curate.authors.extractive import SHOWING
 from realign.quality import decisions
 from realign.records import Difficulty, Dropped, Example, Pair, Rating, make_id
 from realign.run import Batch
@@ -25,7 +27,7 @@ ANSWER = "answer"
 
 def choose_answers(work: Work) -> Iterator[Batch]:
     """At most one example a prompt."""
-    yield from _choose(work, lambda prompt, readmitted: "")
+    yield from _choose(work, lambda prompt, readmitted: "", frozenset())
 
 
 def choose_answers_and_pairs(work: Work) -> Iterator[Batch]:
@@ -37,11 +39,15 @@ def choose_answers_and_pairs(work: Work) -> Iterator[Batch]:
         found = judgments.get(prompt, [])
         return select.choose(found, completions, work.settings.select, readmitted) if found else "no two answers"
 
-    yield from _choose(work, pair)
+    prompts = work.run.records("prompt")
+    yield from _choose(work, pair, frozenset(p.id for p in prompts if p.template.split("/")[0] in SHOWING))
 
 
-def _choose(work: Work, pair: Callable[[str, bool], Pair | str]) -> Iterator[Batch]:
-    """One batch: prompts with neither example nor pair are dropped with the reasons for both."""
+def _choose(work: Work, pair: Callable[[str, bool], Pair | str], for_pairs: frozenset[str]) -> Iterator[Batch]:
+    """One batch: prompts with neither example nor pair are dropped with the reasons for both.
+
+    for_pairs: ids of prompts whose answers are compared and not taught.
+    """
     ratings: defaultdict[str, list[Rating]] = defaultdict(list)
     for rating in work.run.records("rating"):
         ratings[rating.parent].append(rating)
@@ -50,7 +56,9 @@ def _choose(work: Work, pair: Callable[[str, bool], Pair | str]) -> Iterator[Bat
     seen, batch = work.run.done(work.stage), Batch()
     spared = decisions.readmitted(work.run, work.stage)
     for prompt in (prompt for prompt in prompts if prompt not in seen):
-        found = choose(ratings[prompt], difficulties, work.settings.sft, prompt in spared)
+        found: Example | str = "its prompt shows the answer: for pairs alone"
+        if prompt not in for_pairs:
+            found = choose(ratings[prompt], difficulties, work.settings.sft, prompt in spared)
         both = [found, pair(prompt, prompt in spared)]
         records = [each for each in both if not isinstance(each, str)]
         batch.records += records

@@ -49,7 +49,8 @@ def of_examples(examples: list[Example]) -> list[Figure]:
         if values:
             top = max(1.0, math.ceil(max(values)))
             drawing = charts.histogram(f"{name} of the examples", values, min(0.0, min(values)), top, 25)
-            found.append((name.replace("_", " ").capitalize(), drawing, f"{name} of each selected example."))
+            title = name.replace("_", " ").capitalize().replace("Ifd", "IFD")
+            found.append((title, drawing, f"{name} of each selected example."))
     return found + calibration(examples)
 
 

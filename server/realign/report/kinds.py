@@ -22,10 +22,11 @@ PAIRS = ("preference gap", "agreement", "length bias", "decontamination")
 GROUNDED = ("calibration error", "citation accuracy", "factuality", "hallucination rate")
 TASKS = ("verifiability", "verifier false positives", "verifier coverage", "pass rate")
 CHATS = ("quality score", "IFD", "decontamination")
+REWARDED = ("quality score", "IFD", "preference gap", "agreement")
 KINDS: dict[str, Kind] = {
     "dpo": Kind("preference pair", "prompt, chosen, rejected", ("preference", "dpo", "trl"), PAIRS),
     "sft": Kind("chat", "messages", ("sft", "instruction-tuning"), CHATS),
-    "srf": Kind("chat", "messages", ("sft", "preference", "reward-model"), (*CHATS, "preference gap", "agreement")),
+    "srf": Kind("chat", "messages", ("sft", "preference", "reward-model"), REWARDED),
     "rlvr": Kind("task", "prompt, answer, verifier", ("rlvr", "verifiable-rewards"), TASKS),
     "anti_hallucination": Kind("chat", "messages", ("grounding", "factuality", "refusal"), GROUNDED),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from realign.quality import metrics
 from realign.quality.checks import preferences
@@ -122,5 +123,6 @@ ROWS = Gate(
 ON_ROWS = chat_gates(_carried("quality"), _carried("ifd_loss"))
 EXPORT = (*ON_ROWS, ROWS, *DATASET)
 
-EXPORT_WITH_PAIRS = (*ON_ROWS, ROWS, *preferences.pair_gates("rows"), preferences.ROWS, *DATASET)
+PREFERENCE_ROWS = replace(preferences.ROWS, name="preference rows")
+EXPORT_WITH_PAIRS = (*ON_ROWS, ROWS, *preferences.pair_gates("rows"), PREFERENCE_ROWS, *DATASET)
 DATASET_FILE = (*ON_ROWS, ROWS, DECONTAMINATION)

@@ -10,11 +10,11 @@ sentence that it does not fully understand is passed over. English only, and it 
 
 from realign.curate.authors.extractive.answers import answer
 from realign.curate.authors.extractive.lexicon import Lexicon, build_lexicon
-from realign.curate.authors.extractive.questions import CONTRASTED, ONLY_OPEN, Asks, ask
+from realign.curate.authors.extractive.questions import CONTRASTED, ONLY_OPEN, SHOWING, Asks, ask
 
 NAME = "extractive"
 LANGUAGES = ("en",)
 # What is asked for a data type: pairs need wrong answers, chats only a right one.
 ASKS: dict[str, Asks] = {"sft": ONLY_OPEN, "srf": Asks(open=True, shown=True)}
 
-__all__ = ["ASKS", "CONTRASTED", "LANGUAGES", "NAME", "Asks", "Lexicon", "answer", "ask", "build_lexicon"]
+__all__ = ["ASKS", "CONTRASTED", "LANGUAGES", "NAME", "SHOWING", "Asks", "Lexicon", "answer", "ask", "build_lexicon"]
