@@ -55,14 +55,15 @@ def _contaminated(selected: Sequence[Selected], settings: Filter) -> Found:
 
 
 def _lengths(selected: Sequence[Selected], settings: Filter) -> Found:
-    """Prompts of every form; answers where they are prose: a task's answer may be one number."""
+    """Prompts of every form, and answers. A task's answer may be one word, and a few words more give nothing away."""
     for place, each in enumerate(selected):
+        few = settings.shortest_answer if each.checked else 1
         prompt, *answers = (len(text.split()) for text in (each.prompt.asked, *each.answers))
         if max(answers) > settings.longest_answer or prompt > settings.longest_prompt:
             yield place, ("length", "too long", f"{prompt} and {max(answers)} words")
-        elif each.form != "task" and min(answers) < settings.shortest_answer:
+        elif not each.checked and min(answers) < settings.shortest_answer:
             yield place, ("length", f"an answer under {settings.shortest_answer} words", f"{min(answers)} words")
-        elif each.form == "pair" and max(answers) > settings.longest_ratio * min(answers):
+        elif each.form == "pair" and max(answers) > settings.longest_ratio * max(min(answers), few):
             yield place, ("length", "answers too unequal in length", f"{answers[0]} and {answers[1]} words")
 
 

@@ -26,12 +26,16 @@ MAIN_FORM: dict[str, Form] = {
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A selected record with its texts. answers: chosen and rejected of a pair, else the one that is taught."""
+    """A selected record with its texts. answers: chosen and rejected of a pair, else the one that is taught.
+
+    checked: its prompt is a task, so a verifier decides on its answers: one word may be a whole answer.
+    """
 
     record: Pair | Example
     prompt: Prompt
     answers: tuple[str, ...]
     form: Form
+    checked: bool = False
 
     @property
     def id(self) -> str:
@@ -60,14 +64,14 @@ def select(
     tasks: Mapping[str, Task],
 ) -> list[Selected]:
     """The records with the texts they point at, in their order."""
-    found = []
+    found, posed = [], {task.parent for task in tasks.values()}
     for record in records:
         prompt = prompts[record.parent]
         if isinstance(record, Pair):
             both = completions[record.chosen].text, completions[record.rejected].text
-            found.append(Selected(record, prompt, both, "pair"))
+            found.append(Selected(record, prompt, both, "pair", prompt.id in posed))
         elif record.task:
-            found.append(Selected(record, prompt, (tasks[record.task].answer,), "task"))
+            found.append(Selected(record, prompt, (tasks[record.task].answer,), "task", True))
         else:
             found.append(Selected(record, prompt, (completions[record.completion].text,), "chat"))
     return found

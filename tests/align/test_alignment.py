@@ -1,0 +1,89 @@
+"""A whole alignment on a tiny model: seven stages, a model that mlx_lm loads, and a gate that rolls attempts back."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from realign import workflow
+from realign.errors import Blocked
+from realign.intake.request import Request
+from realign.intake.start import start_run
+from realign.report.files import write_reports
+from realign.report.summary import as_text, summarize
+from realign.run import Run
+
+NAMES = "Ada Ben Cleo Dora Eli Fay Gus Hal Ida Jo Kai Leo Mia Ned Oona Pam".split()
+JUDGED = {judge: {"straight": [1.0, 0.2], "swapped": [1.0, 0.2]} for judge in ("expert", "user", "safety")}
+EASY = {
+    "training": {"rows": 16, "evaluate_every": 1000, "save_every": 1000},
+    "fine_tuning": {"schedule": "12:2e-3"},
+    "rewarding": {"schedule": "12:1e-3"},
+    "optimizing": {"schedule": "6:1e-4", "max_tokens": 8, "prompts": 60, "samples": 2},
+    "reinforce": {"prompts": 4, "samples": 3, "max_tokens": 8},
+    "gates": {
+        "training_pairs": 100, "minimum_records": 10, "preference_accuracy": 0.0, "overfitting": 1.1, "kl": 9.0,
+        "rises": -9.0, "retention": 0.0, "worst_drop": 1.0, "loss_falls": -9.0, "entropy_low": 0.0, "entropy_high": 9.0,
+    },
+}  # fmt: skip
+
+
+def rows(kind: str) -> list[dict]:
+    chance, made = random.Random(3), []
+    for n in range(260):
+        first, second, third = chance.sample(NAMES, 3)
+        prompt = f"Which name stands first: {first}, {second}, {third}?"
+        pair = {"prompt": prompt, "chosen": first, "rejected": second, "scores": {"judges": JUDGED}}
+        task = {"prompt": prompt, "answer": first, "verifier": {"name": "exact"}}
+        made.append({"id": f"{kind}{n}", **(pair if kind == "pair" else task)})
+    return made
+
+
+def aligned(folder: Path, data_type: str, *made: list[dict], **changes: dict) -> Run:
+    data = folder / "data.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for some in made for row in some))
+    settings = {name: {**values, **changes.get(name, {})} for name, values in EASY.items()}
+    run = start_run(Request((str(data),), data_type, settings=settings, output=str(folder), workflow="align"))
+    with run.writing("a test"):
+        for stage in workflow.stages_of(run):
+            workflow.run_stage(run, stage.name)
+        write_reports(run)
+    return run
+
+
+@pytest.mark.slow
+def test_a_model_goes_through_seven_stages_and_comes_out_as_a_folder_that_mlx_lm_loads(tmp_path):
+    import mlx_lm
+
+    run = aligned(tmp_path, "dpo", rows("pair"))
+    summary = summarize(run)
+    assert [state.status in ("passed", "warned") for state in summary.stages] == [True] * 7
+    model, tokenizer = mlx_lm.load(summary.paths["model"])
+    assert isinstance(mlx_lm.generate(model, tokenizer, "Which name stands first: Ada, Ben, Eli?", max_tokens=3), str)
+    found = json.loads(Path(summary.paths["evaluation"]).read_text())
+    assert found["decision"] == "DEPLOY" and found["curves"]["optimize"]["margin"] and len(found["replies"]) > 5
+    assert summary.text.endswith("DEPLOY, every gate has let it through") and "Model  " in as_text(summary)
+    card = Path(summary.paths["card"]).read_text()
+    assert "**DEPLOY.**" in card and str(tmp_path) not in card
+    assert workflow.next_stage(run) == ""
+
+
+@pytest.mark.slow
+def test_a_policy_that_drifts_is_rolled_back_three_times_and_then_blocks(tmp_path):
+    with pytest.raises(Blocked, match="KL"):
+        aligned(tmp_path, "dpo", rows("pair"), gates={"kl": 1e-12})
+    (folder,) = tmp_path.glob("dpo_aligned_*")
+    run = Run.open(folder)
+    assert [each.attempt for each in run.records("checkpoint") if each.stage == "optimize"] == [1, 2, 3, 4]
+    assert sum("half the learning rate, twice the beta" in message for _, _, message, _ in run.events()) == 3
+    assert run.stage("optimize").status == "blocked" and not (folder / "model").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("data_type", "kinds"), [("srf", ("pair",)), ("rlvr", ("task",))])
+def test_a_policy_is_reinforced_by_its_reward(tmp_path, data_type, kinds):
+    run = aligned(tmp_path, data_type, *(rows(kind) for kind in kinds))
+    assert all(run.stage(stage.name).status in ("passed", "warned") for stage in workflow.stages_of(run))
+    returns = [r for r in run.records("reading") if r.metric == "return" and r.stage == "optimize"]
+    assert len(returns) > 30 and (run.folder / "model" / "model.safetensors").is_file()
