@@ -82,7 +82,7 @@ def test_the_curator_asks_for_the_author_of_a_model_that_is_not_here_and_then_ma
     (train,) = talk.folder.glob("dpo_tides_*/train.jsonl")
     rows = b"".join(dataset_bytes(train.parent).values()).splitlines()
     assert made == f"Verdict: MEDIUM\nExamples: {len(rows)}\nPaths: {train}" and len(rows) >= 100
-    assert "ReAlign's gates of stage export of run dpo_tides_" in talk.told
+    assert "ReAlign's gates of stage export of run " in talk.told
 
 
 def test_the_curator_stops_at_a_reject_with_the_gates_own_remedy(talk: Talk, tmp_path: Path) -> None:
