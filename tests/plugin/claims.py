@@ -33,7 +33,7 @@ from realign.cli import parser
 from realign.errors import RealignError
 from realign.hardware.environment import FACTS as ENVIRONMENT
 from realign.intake.roles import overrides
-from realign.quality.gates import needed
+from realign.quality.gates import Gate, needed
 from realign.settings import Settings, parse_settings
 
 ROOT = Path(__file__).parents[2]
@@ -207,7 +207,12 @@ def shown(value: object) -> str:
 def rules() -> frozenset[str]:
     """Every gate of every workflow as it judges by default: `pairs >= 1000 (MEDIUM >= 100)`."""
     stages = [stage for stages in workflow.WORKFLOWS.values() for stage in stages]
-    return frozenset(f"{gate.name} {needed(gate, Settings().gates)}" for stage in stages for gate in stage.gates)
+    return frozenset(rule_of(gate) for stage in stages for gate in stage.gates)
+
+
+def rule_of(gate: Gate) -> str:
+    """A gate as it judges by default."""
+    return f"{gate.name} {needed(gate, Settings().gates)}"
 
 
 # -- words and files ----------------------------------------------------------------------------------------------
