@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from realign.curate.authors.extractive.clauses import Clause, split_clause
-from realign.curate.authors.extractive.closed import LEANING_STARTS
+from realign.curate.authors.extractive.closed import LEANING_STARTS, STOP
 from realign.curate.authors.extractive.excerpts import is_showable, pronouns_are_told
 from realign.curate.authors.extractive.grammar import is_about_itself, is_plain_statement, words
 from realign.curate.authors.extractive.lexicon import Lexicon
@@ -33,6 +33,7 @@ CATEGORY = {
     "contradicted": "edge",
 }  # fmt: skip
 WINDOW_WORDS, MOST_SENTENCES, FEWEST_SHOWN = 130, 6, 2
+TOLD = re.compile(r"(?P<first>[A-Z]\w+) (?:each|every|the|your|all|both|a|an)\b")
 T = TypeVar("T")
 Made = tuple[str, str]  # (method, text)
 
@@ -117,9 +118,16 @@ def is_usable(sentence: Sentence, passage: Passage, lexicon: Lexicon) -> bool:
     """True for a plain statement that speaks of its own subject and can stand in quotation marks."""
     text = sentence.text
     plain = is_plain_statement(text) and is_about_itself(text) and not lexicon.is_instruction(text)
-    plain = plain and not ADDRESSED.match(text)
+    plain = plain and not ADDRESSED.match(text) and not tells(text)
     quotable = not any(mark in text for mark in '“”"\n') and "\n" not in verbatim(sentence, passage)
     return plain and quotable and has_verb(text, lexicon)
+
+
+def tells(text: str) -> bool:
+    """True for a sentence that starts like an order: "Number each department." """
+    match = TOLD.match(text)
+    first = match["first"].lower() if match else "the"
+    return first not in STOP | {"half"} and not first.endswith(("ing", "ly"))
 
 
 def _window(place: int, around: list[Sentence], passage: Passage, lexicon: Lexicon) -> tuple[Sentence, ...]:

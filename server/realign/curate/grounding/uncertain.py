@@ -44,7 +44,7 @@ HEDGES: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = (
      ("Roughly, not exactly", "Nearly so, but the figure is not exact", "About that; an exact figure is not given")),
     (re.compile(r"\b(?:nearly|almost)(?= (?:all|every|always)\b)"), "absolutely",
      ("Very nearly, but not quite", "Almost, though not entirely", "Nearly so, but not without exception")),
-    (re.compile(r"\b(?:probably|likely)(?= [a-z]+)"), "certainly",
+    (re.compile(r"\bprobably(?= [a-z]+)"), "certainly",
      ("Probably, but it is not certain", "It is likely, not certain", "Likely so; certain it is not")),
 )  # fmt: skip
 CERTAIN = (
