@@ -147,8 +147,7 @@ class Gates(Section):
     citation_accuracy: float = 0.85
     factuality: float = 0.90
     hallucination: float = Field(0.10, description="the share of answers with an unsupported claim stays under this")
-    mix_high: float = Field(0.75, description="how much of the mix asked for was reached")
-    mix_medium: float = 0.65
+    refusals: float = Field(0.10, description="share of answers that refuse what their passage does not tell")
     verifiability_high: float = Field(0.80, description="set by rlvr.domain unless it is named itself")
     verifiability_medium: float = 0.70
     false_positives: float = Field(0.05, description="share of planted wrong answers accepted stays under this")

@@ -144,10 +144,11 @@ def test_fabricated_answers_among_the_kept_fail_factuality_and_the_hallucination
     assert verdicts["hallucination rate"].value is not None and verdicts["hallucination rate"].value > 0.3
 
 
-def test_a_dataset_without_refusals_fails_the_mix(whole: Run, tmp_path: Path) -> None:
+def test_a_dataset_without_refusals_is_rejected_and_its_mix_shows_it(whole: Run, tmp_path: Path) -> None:
     run = altered(whole, tmp_path, "example", lambda each: None if each.category == "refusal" else each)
-    verdict = verdicts_of(run, "select")["mix"]
-    assert verdict.tier == "REJECT" and verdict.details["refusal"] == {"target": 0.4, "reached": 0.0}
+    verdicts = verdicts_of(run, "select")
+    assert (verdicts["refusals"].tier, verdicts["refusals"].value) == ("REJECT", 0.0)
+    assert verdicts["mix"].details["refusal"] == {"target": 0.4, "reached": 0.0}
 
 
 def test_completions_that_no_judge_read_fail_the_judging_gate(whole: Run, tmp_path: Path) -> None:

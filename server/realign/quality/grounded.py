@@ -37,6 +37,7 @@ class GroundedRow:
     citations: tuple[Citation, ...]
     confidence: float | None
     truth: bool | None
+    refuses: bool
 
 
 def grounded_rows(evidence: Evidence, kept: bool = False) -> list[GroundedRow]:
@@ -101,7 +102,7 @@ def _read(
         for cite in each.cites
     )
     truth = None if spoken.confidence is None else states(spoken, reference) if reference else None
-    return GroundedRow(name, category, judged, tuple(known), citations, spoken.confidence, truth)
+    return GroundedRow(name, category, judged, tuple(known), citations, spoken.confidence, truth, spoken.refuses)
 
 
 def _exists(quote: str, asked: str, claim: str, claims: list[dict[str, Any]], document: Document | None) -> bool:

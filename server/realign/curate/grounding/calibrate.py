@@ -3,45 +3,43 @@
     earned = earn([(passage.id, items), ...], fewest=12)
     earned(passage.id, item) -> 0.7, or None where too few cases were measured
 
-Two kinds of cases are tried on everything that can be asked, with the truth known by construction. "read": the judge is
-given the right answer and planted wrong ones, as texts, and picks the one it finds best supported; right when that is
-the right one, a tie counts as wrong. "cut": the guess at what a pronoun stands for, made from the shown text alone, is
-laid beside what the document has there. A passage's own cases never count for it.
+Everything that can be asked is tried, with the truth known by construction. An answer that was read in the passage is a
+case of its support: the judge scores right answers and planted wrong ones as texts, and of all that score alike some
+share is right. A guess at what is missing (uncertain.py) is a case of its features: it was made from the shown text
+alone and is laid beside what the document has there. A passage's own cases never count for it.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from realign.curate.authors.rules import PASSAGE_FORMS
 from realign.curate.grounding.items import Item
 from realign.curate.grounding.judge import cases_of, support_of
 
 Earned = Callable[[str, Item], float | None]
 Features = tuple[object, ...]
 Tally = defaultdict[Features, Counter[bool]]
+BINS = 10  # of support
 
 
 def earn(asked: Sequence[tuple[str, Sequence[Item]]], fewest: int) -> Earned:
     """The confidence of an item of a passage: (right + 1) / (cases + 2) over other passages' cases with its features.
 
-    Where these are fewer than `fewest`, all cases of its kind count; None where those are too few as well.
+    Where a guess has fewer than `fewest` such cases, all guesses of its kind count; None where those are too few too.
     """
     everywhere: Tally = defaultdict(Counter)
     here: defaultdict[str, Tally] = defaultdict(lambda: defaultdict(Counter))
     for passage, items in asked:
         for item in items:
-            if item.evidence:
-                outcome = was_right(item)
-                for features in (item.evidence, item.evidence[:1]):
-                    everywhere[features][outcome] += 1
-                    here[passage][features][outcome] += 1
+            for features, right in cases(item):
+                everywhere[features][right] += 1
+                here[passage][features][right] += 1
 
     def earned(passage: str, item: Item) -> float | None:
-        for features in (item.evidence, item.evidence[:1]):
-            right, wrong = (
-                everywhere[features][is_right] - here[passage][features][is_right] for is_right in (True, False)
-            )
+        for features in features_of(item):
+            right, wrong = (everywhere[features][true] - here[passage][features][true] for true in (True, False))
             if right + wrong >= fewest:
                 return (right + 1) / (right + wrong + 2)
         return None
@@ -49,18 +47,29 @@ def earn(asked: Sequence[tuple[str, Sequence[Item]]], fewest: int) -> Earned:
     return earned
 
 
-def was_right(item: Item) -> bool:
-    """Whether an item's case came out right."""
-    return picks_the_right_answer(item) if item.evidence[0] == "read" else item.right
+def cases(item: Item) -> Iterator[tuple[Features, bool]]:
+    """(features, whether it was right) of every case that an item gives."""
+    if item.evidence == READ:
+        answers = [(text, True) for _, text in item.good] + [(t, False) for m, t in item.bad if m != "over-refusal"]
+        yield from ((_scored(item, text), right) for text, right in answers)
+    elif item.evidence:
+        yield from ((features, item.right) for features in features_of(item))
 
 
-def picks_the_right_answer(item: Item) -> bool:
-    """Whether the judge, shown all answers as texts, finds the right one better supported than every wrong one."""
-    from realign.curate.authors.rules import PASSAGE_FORMS
+def features_of(item: Item) -> tuple[Features, ...]:
+    """What an item's confidence is measured by, the most telling first."""
+    if item.evidence == READ:
+        return (_scored(item, item.good[0][1]),)
+    return (item.evidence, item.evidence[:1]) if item.evidence else ()
 
+
+READ: Features = ("read",)
+
+
+def _scored(item: Item, answer: str) -> Features:
+    """An answer's support, in tenths."""
     prompt = PASSAGE_FORMS[0].format(passage=item.shown, question=item.question)
-    best = max(score(prompt, text) for _, text in item.good)
-    return all(score(prompt, text) < best for _, text in item.bad)
+    return (*READ, min(BINS - 1, int(BINS * score(prompt, answer))))
 
 
 def score(prompt: str, answer: str) -> float:

@@ -128,6 +128,8 @@ def _items(work: Work, asked: Sequence[Passage]) -> dict[str, dict[str, Item]]:
 def answers(item: Item, passage: str, earned: Earned, settings: Settings) -> list[Made]:
     """The answers of an item with their confidence filled in, in an order that tells nothing."""
     confidence = earned(passage, item) if item.evidence else None
+    if confidence is not None and confidence < settings.grounding.guess and not item.unsure:
+        confidence = None
     good = [(method, stated(text, confidence)) for method, text in item.good]
     bad = [(method, stated(text, confidence)) for method, text in item.bad]
     if item.unsure and (confidence is None or confidence < settings.grounding.guess):

@@ -23,6 +23,7 @@ from realign.run import Batch, Run
 from realign.settings import Settings
 from realign.work import Work
 
+GOOD = ("grounded", "refusal", "hedged", "correction", "partial", "given", "sample")  # methods of what may be taught
 LEFT_OUT = "left out for the mix"
 
 
@@ -110,7 +111,7 @@ def offer_of(
     if any(score == scores[best] for score in others.values()):
         return "another answer is as well supported"
     taught = completions[best]
-    if taught.method in ("invented", "overconfident", "accepted", "over-refusal"):
+    if taught.method not in GOOD:
         return "a planted wrong answer seems better supported"
     spoken, kind = read_answer(taught.text), prompt.template.split("/")[0]
     by_rules = taught.author == NAME and taught.method not in ("refusal", "given")

@@ -25,7 +25,7 @@ from realign.quality.citations import read_answer
 from realign.records import Passage, Prompt
 
 MARKED = re.compile(r"(?:passage|context|text|excerpt|document|source)\s*:\s*", re.IGNORECASE)
-NOT_TOLD = 0.5  # the most that the rest of a context may answer of a question that it does not answer
+NOT_TOLD = 0.3  # the most that the rest of a context may answer of a question that it does not answer
 SHORT = 12  # words of an answer that is a fact and not an answer in its own words
 
 
@@ -89,7 +89,7 @@ def _answered(row: Given) -> Item | None:
     if not sentence or any(mark in sentence for mark in '“”"'):
         return None
     wrong = (
-        [("given", with_sure(grounded(row.wrong, sentence, key), key))]
+        [("given as rejected", with_sure(grounded(row.wrong, sentence, key), key))]
         if row.wrong
         else list(_misplaced(row, sentence))
     )
@@ -135,7 +135,7 @@ def _as_it_is(row: Given) -> Item:
     other = (
         ("invented", grounded("", first, row.question)) if refuses else ("over-refusal", refused_directly(row.question))
     )
-    wrong: list[Made] = [("given", row.wrong)] if row.wrong else []
+    wrong: list[Made] = [("given as rejected", row.wrong)] if row.wrong else []
     return Item("fact", row.question, row.context, row.here, "", (("given", row.right),), (*wrong, other))
 
 

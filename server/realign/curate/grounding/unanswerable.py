@@ -26,7 +26,7 @@ from realign.curate.grounding.uncertain import terms_in
 from realign.curate.grounding.wording import by_turns, grounded, indirect, refusal, sure, verdict, whether, with_sure
 from realign.curate.judges.grounding import answerable
 
-NOT_TOLD = 0.45  # the most that a shown sentence may answer of a question that the passage does not answer
+NOT_TOLD = 0.3  # the most that a shown sentence may answer of a question that the passage does not answer
 ON_TOPIC = 2  # content words of the question that the shown text must have
 FACTS = ("who", "when", "where", "share", "amount", "how-many", "name", "subject", "which", "use", "object", "reason")
 BESIDES = (

@@ -39,7 +39,7 @@ CHECKED = re.compile(
     r"|does this agree with the passage\?|a reader notes:)\s*|\s*is that right\?$",
     re.IGNORECASE,
 )
-OPEN = 0.55  # share of the question that the passage leaves open where a refusal is wholly right
+UNTOLD, TOLD = 0.25, 0.5  # answerable up to which a refusal is wholly right, and from which it is wrong
 ILLEGIBLE = "[illegible]"
 SHORT = 4  # content words of a claim that answers without being a sentence of its own
 NEAR, APART = 6.0, 8  # words over which nearness to what was asked halves; words that a sentence's end counts
@@ -96,7 +96,7 @@ def answerable(question: str, shown: str) -> float:
     """
     asked = {_bare(word) for word in _content(statement_of(question)) - ASKED}
     if not asked:
-        return 0.5 if ILLEGIBLE in shown else 1.0
+        return UNTOLD if ILLEGIBLE in shown else 1.0
     weights, checks = _rarity(asked, shown), verdicts_of(question) is not None
     return max((_answers(weights, sentence, checks) for sentence in _told(shown)), default=0.0)
 
@@ -126,8 +126,11 @@ def _told(shown: str) -> list[str]:
 
 
 def not_told(question: str, shown: str) -> float:
-    """How far it is right to say that the passage does not answer a question, in 0..1."""
-    return min(1.0, (1.0 - answerable(question, shown)) / OPEN)
+    """How far it is right to say that the passage does not answer a question, in 0..1.
+
+    Wholly where no sentence has a quarter of what is asked, not at all from half of it on.
+    """
+    return min(1.0, max(0.0, (TOLD - answerable(question, shown)) / (TOLD - UNTOLD)))
 
 
 def relevance(question: str, cited: str) -> float:

@@ -71,6 +71,10 @@ def _hallucination(rows: list[GroundedRow], floor: float) -> Measure:
     return metrics.share(unsupported, rows=named)
 
 
+def _refusals(rows: list[GroundedRow]) -> Measure:
+    return metrics.share(row.refuses for row in rows)
+
+
 def _mix(rows: list[GroundedRow], evidence: Evidence) -> Measure:
     wanted = {category: float(getattr(evidence.settings.grounding, category)) for category in CATEGORIES}
     if rows and not any(row.category for row in rows):
@@ -109,10 +113,16 @@ def answer_gates(rows: Rows) -> tuple[Gate, ...]:
             meaning="share of answers with a claim that is not supported, or a citation that is not there",
         ),
         Gate(
-            "mix", lambda e: _mix(rows(e), e), "mix_high", "mix_medium",
-            remedy="more sources: the details say which category lacks answers",
+            "refusals", lambda e: _refusals(rows(e)), "refusals",
+            remedy="more passages, or rows whose question their passage does not answer",
+            meaning="share of answers that say that the passage does not tell: without them a model learns to answer"
+            " whatever it is asked",
+        ),
+        Gate(
+            "mix", lambda e: _mix(rows(e), e), "",
             meaning="how much of the mix of refusals, hedged, confident and edge cases was reached: the sum of the"
-            " smaller of share and target; a missing category costs its target",
+            " smaller of share and target; a missing category costs its target. Reported: sources differ in what they"
+            " allow",
         ),
     )  # fmt: skip
 
