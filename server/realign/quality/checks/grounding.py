@@ -105,7 +105,7 @@ def answer_gates(rows: Rows) -> tuple[Gate, ...]:
             "factuality", lambda e: _factuality(rows(e), floor(e)), "factuality",
             remedy="drop the answers whose claims are not supported, or use a stronger author",
             meaning="share of claims that what they cite supports, by the judge; a refusal claims that the passage does"
-            " not answer the question",
+            " not answer the question. Where the same judge selected the answers, this says that selection worked",
         ),
         Gate(
             "hallucination rate", lambda e: _hallucination(rows(e), floor(e)), "hallucination", at_least=False,
