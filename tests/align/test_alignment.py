@@ -20,7 +20,8 @@ EASY = {
     "training": {"rows": 16, "evaluate_every": 1000, "save_every": 1000},
     "fine_tuning": {"schedule": "12:2e-3"},
     "rewarding": {"schedule": "12:1e-3"},
-    "optimizing": {"schedule": "6:1e-4", "max_tokens": 8, "prompts": 60, "samples": 2},
+    "optimizing": {"schedule": "6:1e-4", "max_tokens": 8, "prompts": 40, "samples": 2},
+    "evaluating": {"prompts": 30, "items": 30},
     "reinforce": {"prompts": 4, "samples": 3, "max_tokens": 8},
     "gates": {
         "training_pairs": 100, "minimum_records": 10, "preference_accuracy": 0.0, "overfitting": 1.1, "kl": 9.0,
@@ -31,7 +32,7 @@ EASY = {
 
 def rows(kind: str) -> list[dict]:
     chance, made = random.Random(3), []
-    for n in range(260):
+    for n in range(180):
         first, second, third = chance.sample(NAMES, 3)
         prompt = f"Which name stands first: {first}, {second}, {third}?"
         pair = {"prompt": prompt, "chosen": first, "rejected": second, "scores": {"judges": JUDGED}}

@@ -133,6 +133,20 @@ def test_too_few_pairs_stop_a_training_before_it_begins(tmp_path):
     assert judged(tmp_path, training.PAIRS).tier == "REJECT"
 
 
+def gap_of(*scores: dict) -> Verdict:
+    rows = [{"prompt": "Which?", "chosen": "a", "rejected": "b", "scores": each} for each in scores * 40]
+    gate = next(gate for gate in training.PREFERENCES if gate.name == "preference gap")
+    return judge_gate(gate, Evidence.of_rows(rows, Settings()), "preferences")
+
+
+def test_a_pair_that_a_verifier_decided_has_the_whole_gap_and_an_undecided_one_none():
+    right = {"verifier": "exact", "chosen": "accept", "rejected": "reject"}
+    assert gap_of(right).value == 1.0
+    assert gap_of({**right, "rejected": "accept"}).tier == "REJECT"
+    assert gap_of(right, {**right, "rejected": "unknown"}).decided is False
+    assert gap_of(right, {}).decided is False
+
+
 def test_nothing_measured_is_no_pass(tmp_path):
     for place, gate in enumerate(
         (training.kl("optimize"), *training.capability("optimize"), training.margin("optimize"))

@@ -9,11 +9,13 @@ What a reading's values are called: loss and kl hold `value` and `tokens`; rewar
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
+from typing import Any
 
 from realign.quality import metrics
 from realign.quality.checks.preferences import pair_gates
 from realign.quality.checks.shared import DECONTAMINATION
-from realign.quality.evidence import Evidence
+from realign.quality.evidence import Evidence, ScoredRow
 from realign.quality.gates import Gate
 from realign.quality.metrics import Measure
 from realign.records import Reading
@@ -29,9 +31,30 @@ PAIRS = Gate(
     "training pairs", lambda e: metrics.count(len(e.scored_rows)), "training_pairs", minimum=0,
     remedy="more sources, or more prompts a passage", meaning="how many preference pairs there are to train on",
 )  # fmt: skip
-PREFERENCES = (PAIRS, *(gate for gate in pair_gates("rows") if gate.name in ("preference gap", "length bias")),
-               DECONTAMINATION)  # fmt: skip
+VERDICTS = {"accept": 1.0, "reject": 0.0}
 
+
+def _gap(evidence: Evidence) -> Measure:
+    """Mean gap of the pairs: of their judges' scores, or, where a verifier decided, of accept over reject."""
+    rows = [row for row in evidence.rows if "chosen" in row]
+    gaps = [_gap_of(row, scored, evidence) for row, scored in zip(rows, evidence.scored_rows, strict=True)]
+    known = [gap for gap in gaps if gap is not None]
+    if len(known) < len(gaps):
+        missing = len(gaps) - len(known)
+        return metrics.not_measured(f"{missing} rows have neither all judges' scores nor a verifier's", len(gaps))
+    return metrics.preference_gap(known, evidence.settings.select.easy_gap)
+
+
+def _gap_of(row: dict[str, Any], scored: ScoredRow, evidence: Evidence) -> float | None:
+    scores = row.get("scores") or {}
+    if "verifier" in scores:
+        both = [VERDICTS.get(scores.get(side)) for side in ("chosen", "rejected")]
+        return both[0] - both[1] if both[0] is not None and both[1] is not None else None
+    return scored.gap(evidence.settings.select) if scored.is_scored() else None
+
+
+_PAIRS = {gate.name: gate for gate in pair_gates("rows")}
+PREFERENCES = (PAIRS, replace(_PAIRS["preference gap"], measure=_gap), _PAIRS["length bias"], DECONTAMINATION)
 TASKS = Gate(
     "training tasks", lambda e: metrics.count(sum("verifier" in row for row in e.rows)), "training_tasks", minimum=0,
     remedy="more sources, or more tasks a passage", meaning="how many tasks there are to train on",
