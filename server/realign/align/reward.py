@@ -12,6 +12,7 @@ the same prompt mean anything.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from realign.records import make_id
 from realign.settings import Adapter, Training
 
 HEAD = "head.safetensors"
+BODIES = ("model", "backbone", "transformer")  # what mlx-lm's architectures call all but the vocabulary head
+PROBE = mx.array([[1, 2, 3]])
 WORDS = 4096  # columns that tokens are hashed into for the prompt-blind baseline
 FITTED = 4000  # training pairs that it is fitted to at most
 
@@ -62,19 +65,30 @@ class RewardModel:
 def make_reward_model(loaded: Loaded, adapter: Adapter, seed: int = 0) -> RewardModel:
     """A model with a fresh head. Raises ModelError for a model whose hidden states can't be had."""
     prepare(loaded.model, adapter, seed)
-    scorer = make_scorer(loaded.model, 0)
-    if scorer.head is None:
+    scorer = _with_states(make_scorer(loaded.model, 0))
+    if scorer is None:
         raise ModelError(
             f"The hidden states of a {type(loaded.model).__module__.rpartition('.')[2]} model can't be read",
-            "a model whose body and vocabulary head can be called apart",
+            f"a body that gives them, named {', '.join(BODIES)}",
             "another backbone for the reward model",
         )
-    width = int(scorer.body(mx.array([[1]])).shape[-1])
+    width = int(scorer.body(PROBE).shape[-1])
     net = RewardNet(loaded.model, width)
     net.head.weight = mx.random.normal(net.head.weight.shape) / width  # rewards near 0: the loss begins at log 2
     net.head.bias = mx.zeros((1,))
     mx.eval(net.parameters())
     return RewardModel(net, loaded, scorer, adapter)
+
+
+def _with_states(scorer: Scorer) -> Scorer | None:
+    """The scorer with a body that gives hidden states, whatever its head does with them; None where there is none."""
+    if scorer.head is not None:
+        return scorer
+    width = scorer.model(PROBE).shape[-1]
+    for body in (getattr(scorer.model, name, None) for name in BODIES):
+        if body is not None and callable(body) and (states := body(PROBE)).ndim == 3 and states.shape[-1] != width:
+            return dataclasses.replace(scorer, body=body)
+    return None
 
 
 def train_reward(
