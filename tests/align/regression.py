@@ -22,7 +22,7 @@ from realign.settings import Training
 
 random = np.random.default_rng(0)
 INPUTS = random.normal(size=(200, 8)).astype(np.float32)
-SIZES = [(n % 40 + 1,) for n in range(200)]
+SIZES = [(0, n % 40 + 1) for n in range(200)]
 SETTINGS: dict[str, Any] = {"schedule": "30:1e-2,10:1e-3", "rows": 8, "tokens": 256, "save_every": 5}
 
 

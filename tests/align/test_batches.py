@@ -8,10 +8,10 @@ from realign.align.batches import make_batches, pad
 from realign.errors import EmptyInput
 
 
-def lengths(count: int = 500) -> list[tuple[int, ...]]:
+def lengths(count: int = 500) -> list[tuple[int, int]]:
     """Like chat rows: most are short, a few are very long."""
     chooser = random.Random(1)
-    return [(max(1, int(chooser.lognormvariate(4.5, 0.8))),) for _ in range(count)]
+    return [(0, max(1, int(chooser.lognormvariate(4.5, 0.8)))) for _ in range(count)]
 
 
 def test_every_row_is_in_exactly_one_batch_of_every_epoch() -> None:
@@ -21,9 +21,9 @@ def test_every_row_is_in_exactly_one_batch_of_every_epoch() -> None:
 
 
 def test_batches_keep_to_both_budgets_and_a_longer_row_stands_alone() -> None:
-    sizes = [*lengths(), (5000,)]
+    sizes = [*lengths(), (0, 5000)]
     for rows in make_batches(sizes, rows=8, tokens=2048).epoch(0):
-        width = max(-(-sizes[row][0] // 16) * 16 for row in rows)
+        width = max(-(-sizes[row][1] // 16) * 16 for row in rows)
         assert len(rows) <= 8
         assert len(rows) * width <= 2048 or len(rows) == 1
 
@@ -31,7 +31,7 @@ def test_batches_keep_to_both_budgets_and_a_longer_row_stands_alone() -> None:
 def test_mixed_lengths_cost_little_padding() -> None:
     sizes = lengths()
     assert make_batches(sizes, rows=8, tokens=4096).padding < 1.15
-    in_arrival_order = sum(8 * max(size[0] for size in sizes[n : n + 8]) for n in range(0, 500, 8))
+    in_arrival_order = sum(8 * max(size[1] for size in sizes[n : n + 8]) for n in range(0, 500, 8))
     assert in_arrival_order / sum(map(sum, sizes)) > 1.8
 
 
@@ -50,25 +50,26 @@ def test_a_cursor_goes_on_in_the_middle_of_an_epoch() -> None:
 
 
 def test_rows_of_one_length_are_mixed_anew_each_epoch() -> None:
-    batches = make_batches([(10,)] * 64, rows=8)
+    batches = make_batches([(0, 10)] * 64, rows=8)
     assert {frozenset(rows) for rows in batches.epoch(0)} != {frozenset(rows) for rows in batches.epoch(1)}
 
 
-def test_parts_are_padded_on_their_own() -> None:
-    batches = make_batches([(100, 10, 10), (100, 16, 16)], tokens=2 * (112 + 16 + 16))
-    assert len(batches) == 1
-    assert batches.padding == pytest.approx(288 / 252)
+def test_what_a_batch_can_not_share_is_paid_for_by_each_answer() -> None:
+    alike, apart = (make_batches(sizes, times=2, rows=2) for sizes in ([(96, 16)] * 2, [(96, 16), (32, 80)]))
+    assert alike.padding == 1.0
+    assert apart.padding == pytest.approx(2 * (32 + 2 * 80) / (96 + 2 * 16 + 32 + 2 * 80))
 
 
-def test_rows_of_two_parts_cost_little_padding_in_both() -> None:
-    sizes = [(one[0], other[0], other[0]) for one, other in zip(lengths(600), lengths(600)[::-1], strict=True)]
-    batches = make_batches(sizes, rows=8, tokens=10_000, bucket=8)
-    assert batches.padding < 1.35
+def test_rows_are_grouped_by_what_they_share_and_by_their_length() -> None:
+    sizes = [(one[1], other[1]) for one, other in zip(lengths(600), lengths(600)[::-1], strict=True)]
+    batches = make_batches(sizes, times=2, rows=8, tokens=10_000, bucket=8)
+    assert batches.padding < 1.3
     assert sorted(row for rows in batches.epoch(1) for row in rows) == list(range(600))
-    by_the_first_alone = sorted(sizes)
-    groups = [by_the_first_alone[n : n + 8] for n in range(0, 600, 8)]
-    padded = sum(8 * sum(max(part) for part in zip(*group, strict=True)) for group in groups)
-    assert padded / sum(map(sum, sizes)) > 1.7
+    by_length_alone = sorted(sizes, key=sum)
+    groups = [by_length_alone[n : n + 8] for n in range(0, 600, 8)]
+    shared = [min(size[0] for size in group) for group in groups]
+    padded = sum(8 * (n + 2 * (max(map(sum, group)) - n)) for n, group in zip(shared, groups, strict=True))
+    assert padded / sum(one + 2 * other for one, other in sizes) > batches.padding + 0.1
 
 
 def test_no_rows_are_an_error() -> None:

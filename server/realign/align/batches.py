@@ -1,10 +1,10 @@
 """Batches of rows of about the same length, cut by a budget of tokens, in an order that depends on the seed alone.
 
-    batches = make_batches([(120,), (37,), ...], rows=8, tokens=4096)
+    batches = make_batches([(0, 120), (0, 37), ...], rows=8, tokens=4096)
     batches.at(17)                    the rows of the 18th batch, whatever epoch that is; calling again gives the same
 
-A size is a tuple of parts that are padded on their own: (row,) for a text, (prompt, answer, answer) for a pair whose
-answers share their prompt. Every row is in exactly one batch of each epoch; nothing is dropped, not even the last few.
+A size is (shared, own) in tokens: what is read once, and what each of `times` answers has of its own. Plain rows share
+nothing. Every row is in exactly one batch of each epoch; nothing is dropped, not even the last few.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from realign.errors import EmptyInput
 
-Size = tuple[int, ...]
+Size = tuple[int, int]
 Rows = tuple[int, ...]
 BUCKET = 16  # tokens: lengths are padded to a multiple of this, so that few shapes are compiled
 
@@ -26,7 +26,7 @@ BUCKET = 16  # tokens: lengths are padded to a multiple of this, so that few sha
 class Batches:
     """How rows are divided. keys: what rows are sorted by; ends: where each batch of sorted rows ends."""
 
-    keys: tuple[Size, ...]
+    keys: tuple[tuple[int, int, int], ...]
     ends: tuple[int, ...]
     padding: float
     seed: int
@@ -58,50 +58,47 @@ def _epoch(batches: Batches, number: int) -> tuple[Rows, ...]:
 
 
 def make_batches(
-    sizes: Sequence[Size], *, rows: int = 64, tokens: int = 4096, bucket: int = BUCKET, seed: int = 0
+    sizes: Sequence[Size], *, times: int = 1, rows: int = 64, tokens: int = 4096, bucket: int = BUCKET, seed: int = 0
 ) -> Batches:
-    """Divide rows of these sizes (tokens of each part), with at most `rows` rows and `tokens` padded tokens a batch.
+    """Divide rows of these sizes, with at most `rows` rows and `tokens` padded tokens a batch.
 
-    A row above the budget gets a batch of its own. `padding` is padded over real tokens, 1.0 at best. Raises EmptyInput
-    for no rows.
+    A batch reads once what all its rows can share: the smallest shared part. What a row has beyond that is read with
+    each of its answers. So rows are grouped by their shared part, then sorted by their whole length, in as many groups
+    as pad least. A row above the budget gets a batch of its own. `padding` is padded over real tokens, 1.0 at best.
+    Raises EmptyInput for no rows.
     """
     if not sizes:
         raise EmptyInput("No rows to make batches of", "at least one row", "look at why every row was left out")
-    padded = [tuple(round_up(part, bucket) for part in size) for size in sizes]
-    keys = _keys(padded, rows)
-    ordered = sorted(range(len(keys)), key=keys.__getitem__)
-    ends, spent = _cut([padded[row] for row in ordered], [keys[row][0] for row in ordered], rows, tokens)
-    return Batches(tuple(keys), tuple(ends), spent / max(1, sum(map(sum, sizes))), seed)
+    spans = [(shared // bucket * bucket, round_up(shared + own, bucket)) for shared, own in sizes]
+    by_shared = sorted(range(len(spans)), key=lambda row: spans[row])
+    alike = spans[by_shared[0]][0] == spans[by_shared[-1]][0]
+    tried = [_divide(spans, by_shared, 1, times, rows, tokens)]
+    for groups in () if alike else (1 << n for n in range(1, max(1, len(spans) // rows).bit_length())):
+        tried.append(_divide(spans, by_shared, groups, times, rows, tokens))
+        if tried[-1][0] > tried[-2][0]:  # more groups, fewer rows to choose from in each: it only gets worse from here
+            break
+    spent, keys, ends = min(tried)
+    return Batches(keys, ends, spent / max(1, sum(shared + times * own for shared, own in sizes)), seed)
 
 
-def _keys(padded: Sequence[Size], rows: int) -> list[Size]:
-    """(slab, *size from the last part to the first) of each row.
-
-    Sorting by the first part alone would leave the others mixed, and the other way round. So rows are sorted by their
-    first part into slabs of as many batches as there are slabs, and by the others within a slab. One part is one slab.
-    """
-    if len(padded[0]) == 1:
-        return [(0, *size) for size in padded]
-    slab = rows * max(1, round((len(padded) / rows) ** 0.5))
-    keys: list[Size] = [()] * len(padded)
-    for place, row in enumerate(sorted(range(len(padded)), key=lambda row: padded[row][0])):
-        keys[row] = (place // slab, *padded[row][::-1])
-    return keys
-
-
-def _cut(ordered: Sequence[Size], slabs: Sequence[int], rows: int, tokens: int) -> tuple[list[int], int]:
-    """(where each batch of sorted sizes ends, padded tokens of all of them). No batch reaches into another slab."""
+def _divide(
+    spans: Sequence[Size], by_shared: Sequence[int], groups: int, times: int, rows: int, tokens: int
+) -> tuple[int, tuple[tuple[int, int, int], ...], tuple[int, ...]]:
+    """(padded tokens, each row's key, where each batch of sorted keys ends) for so many groups. A key is the group, and
+    where the row's whole and its shared part end. No batch reaches into another group."""
+    group = {row: place * groups // len(spans) for place, row in enumerate(by_shared)}
+    keys = tuple((group[row], end, begin) for row, (begin, end) in enumerate(spans))
+    ordered = sorted(keys)
     ends: list[int] = []
-    begin, widest, spent = 0, ordered[0], 0
-    for place, size in enumerate(ordered):
-        wider = tuple(map(max, widest, size))
-        held = place - begin
-        if held and (held >= rows or (held + 1) * sum(wider) > tokens or slabs[place] != slabs[begin]):
+    start = spent = cost = 0
+    for place, (number, end, begin) in enumerate(ordered):
+        shared = min(begin, *(key[2] for key in ordered[start:place])) if place > start else begin
+        wider = (place + 1 - start) * (shared + times * (end - shared))
+        if place > start and (place - start >= rows or wider > tokens or number != ordered[start][0]):
             ends.append(place)
-            spent += held * sum(widest)
-            begin, wider = place, size
-        widest = wider
-    return [*ends, len(ordered)], spent + (len(ordered) - begin) * sum(widest)
+            spent, start, wider = spent + cost, place, begin + times * (end - begin)
+        cost = wider
+    return spent + cost, keys, (*ends, len(ordered))
 
 
 def round_up(length: int, bucket: int) -> int:

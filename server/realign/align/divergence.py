@@ -41,7 +41,7 @@ def row_divergence(loaded: Loaded, reference: Any, examples: Sequence[Example], 
     """(rows, 2): KL and entropy of each example, summed over its learned tokens, in nats."""
     policy, other = make_scorer(loaded.model, 0), make_scorer(reference, 0)
     sums = np.zeros((len(examples), 2))
-    for rows in make_batches([(len(example.tokens),) for example in examples], tokens=tokens).epoch(0):
+    for rows in make_batches([(0, len(example.tokens)) for example in examples], tokens=tokens).epoch(0):
         sums[list(rows)] = _sums(policy, other, [examples[row] for row in rows])
     return sums
 

@@ -47,10 +47,9 @@ class PairTokens:
         return next((n for n, (one, other) in pairs if one != other), shortest)
 
     @property
-    def size(self) -> tuple[int, int, int]:
-        """Tokens of the three parts of a batch: what is shared, and twice what the longer answer has beyond it."""
-        beyond = max(len(self.chosen), len(self.rejected)) - self.common
-        return len(self.prompt) + self.common, beyond, beyond
+    def size(self) -> tuple[int, int]:
+        """Tokens that both answers share, and what the longer one has beyond them."""
+        return len(self.prompt) + self.common, max(len(self.chosen), len(self.rejected)) - self.common
 
 
 def encode_pairs(
@@ -98,7 +97,7 @@ def _pair(loaded: Loaded, row: Mapping[str, Any], longest: int, line: int) -> Pa
 
 def batches_of(pairs: Sequence[PairTokens], *, rows: int = 64, tokens: int = 4096, seed: int = 0) -> Batches:
     """Pairs in batches of about the same prompt and answer lengths."""
-    return make_batches([pair.size for pair in pairs], rows=rows, tokens=tokens, bucket=STEP, seed=seed)
+    return make_batches([pair.size for pair in pairs], times=2, rows=rows, tokens=tokens, bucket=STEP, seed=seed)
 
 
 def collate(pairs: Sequence[PairTokens]) -> Arrays:

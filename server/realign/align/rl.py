@@ -156,7 +156,7 @@ class _Source:
     ) -> None:
         self.loaded, self.tasks, self.reward, self.training, self.settings = loaded, tasks, reward, training, settings
         # One size for all: which prompts a step takes depends on the seed alone.
-        self.order = make_batches([(1,)] * len(tasks), rows=settings.prompts, tokens=1 << 62, seed=training.seed)
+        self.order = make_batches([(0, 1)] * len(tasks), rows=settings.prompts, tokens=1 << 62, seed=training.seed)
         self.groups: list[list[Rollout]] = []
         self.advantages = np.zeros((0, 0))
         self.signs: dict[str, float] = {}
@@ -175,8 +175,8 @@ class _Source:
         self.advantages = np.array(group_advantages(mx.array(rewards.reshape(-1, samples).astype(np.float32))))
         self.signs = signs_of([r.text for r in rollouts], [len(r.tokens) for r in rollouts], rewards.tolist())
         self.signs["idle"] = float((self.advantages == 0).all(axis=1).mean())
-        sizes = [(len(group[0].task.tokens), samples * max(len(r.tokens) for r in group)) for group in self.groups]
-        return make_batches(sizes, rows=self.training.rows, tokens=self.training.tokens).epoch(0)
+        sizes = [(len(group[0].task.tokens), max(len(r.tokens) for r in group)) for group in self.groups]
+        return make_batches(sizes, times=samples, rows=self.training.rows, tokens=self.training.tokens).epoch(0)
 
     def collate(self, rows: Rows) -> Arrays:
         """The arrays of pairs.collate_answers, and each answer token's advantage (N,)."""

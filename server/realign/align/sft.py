@@ -91,7 +91,7 @@ def train_sft(
     held_out may be empty; then nothing is measured on the way. base: the model's identity (engine/folders.py), so that
     a checkpoint of another model is refused. Raises EmptyInput for no examples.
     """
-    sizes = [(len(example.tokens),) for example in examples]
+    sizes = [(0, len(example.tokens)) for example in examples]
     batches = make_batches(sizes, rows=training.rows, tokens=training.tokens, seed=training.seed)
     data = make_id(*((example.tokens, example.mask) for example in examples))
     prepare(loaded.model, adapter, training.seed)
@@ -137,7 +137,7 @@ def row_losses(loaded: Loaded, examples: Sequence[Example], tokens: int = 4096) 
     """(summed nats, learned tokens) of each example, in order, without dropout."""
     scorer = make_scorer(loaded.model, 0)
     losses = [(0.0, 0)] * len(examples)
-    for rows in make_batches([(len(example.tokens),) for example in examples], tokens=tokens).epoch(0):
+    for rows in make_batches([(0, len(example.tokens)) for example in examples], tokens=tokens).epoch(0):
         found = _losses([examples[row] for row in rows], loaded, scorer)
         for row, nats in zip(rows, found, strict=True):
             losses[row] = nats, sum(examples[row].mask)
