@@ -183,6 +183,7 @@ def gaps(subject: Subject) -> Iterator[Item]:
     """A term of the sentence made illegible but for its first letter; what it was is guessed from the other terms."""
     lexicon, passage, text = subject.lexicon, subject.passage, whole(subject.sentence, subject.passage)
     found = [match for term, at in terms_in(text, lexicon) if at and (match := only_place(term, text))]
+    found = [match for match in found if ends_there(match, text, lexicon)]
     if not found:
         return
     match = found[seed_of(text, "gap") % len(found)]
@@ -260,6 +261,12 @@ def only_place(term: str, text: str) -> re.Match[str] | None:
     """Where a term of more than three letters stands in a text that has it once."""
     found = list(re.finditer(rf"(?<![\w-]){re.escape(term)}(?![\w-])", text, re.IGNORECASE))
     return found[0] if len(found) == 1 and len(term) > 3 and text.lower().count(term) == 1 else None
+
+
+def ends_there(match: re.Match[str], text: str, lexicon: Lexicon) -> bool:
+    """True where a term is no part of a longer name: "standard" is one in "standard rules"."""
+    after = re.match(r" ([\w’'-]+)", text[match.end() :])
+    return after is None or after[1].lower() in STOP or lexicon.is_verb(after[1])
 
 
 def certainly(key: str) -> str:
