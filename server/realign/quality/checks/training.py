@@ -48,7 +48,7 @@ def _gap(evidence: Evidence) -> Measure:
 def _gap_of(row: dict[str, Any], scored: ScoredRow, evidence: Evidence) -> float | None:
     scores = row.get("scores") or {}
     if "verifier" in scores:
-        both = [VERDICTS.get(scores.get(side)) for side in ("chosen", "rejected")]
+        both = [VERDICTS.get(str(scores.get(side))) for side in ("chosen", "rejected")]
         return both[0] - both[1] if both[0] is not None and both[1] is not None else None
     return scored.gap(evidence.settings.select) if scored.is_scored() else None
 
