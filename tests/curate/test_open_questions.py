@@ -55,6 +55,8 @@ def test_an_excerpt_holds_more_than_the_sentence_that_answers() -> None:
         ("Harmonic prediction is the calculation of tides by adding constituents.", "prediction the calculation"),
         ("Two pilots carry three charts, one pilot carries four charts.", "do two pilots carry"),
         ("There are 16 ships in the harbor and seven boats in the harbor.", "How many ships"),
+        ("When properly selected, larger harbors hold the water well.", "when properly selected?"),
+        ("If you watch the tide, read a table, or ask a pilot, you will know the range.", "should you do"),
         ("If the two tides had not met (that is, the gates are shut) then the water would rise.", "(that is?"),
     ],
 )  # fmt: skip

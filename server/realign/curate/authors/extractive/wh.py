@@ -123,7 +123,7 @@ def condition(sentence: Sentence, clause: Clause | None, lexicon: Lexicon, alone
     first = words(main)[0].lower()
     if first in LEANING_STARTS and first not in ("we", "it", "they", "there") and first not in lexicon.verbs:
         return None
-    if re.match(r"\w+(?:ing|ed)\b", given) or given.count("(") != given.count(")") or not _is_clause(main, lexicon):
+    if re.match(r"\w+(?:ing|ed|ly)\b", given) or given.count("(") != given.count(")") or not _is_clause(main, lexicon):
         return None
     text, general = sentence.text, stands_alone(sentence.text) and not NUMBER.search(sentence.text)
     general = general and " the " not in given and not any(word in lexicon.names for word in words(text)[1:])
@@ -144,7 +144,7 @@ def _asking(first: str, given: str, main: str, lexicon: Lexicon) -> str:
 def _is_clause(main: str, lexicon: Lexicon) -> bool:
     """True when `main` is a clause of its own and not the next item of a list: "if you have fours, fives, …"."""
     found = [word.lower() for word in words(main)[:2]]
-    told = found[0] in lexicon.verbs and found[0] not in lexicon.terms
+    told = found[0] in lexicon.verbs and found[0] not in lexicon.terms and not re.search(r", (?:and|or) ", main)
     said = found[0] in ("we", "you", "it", "they", "there") and lexicon.is_verb(found[-1])
     return told or said or any(lexicon.is_verb(word) for word in words(main.split(",")[0])[1:])
 
