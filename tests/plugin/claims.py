@@ -46,7 +46,7 @@ NAMES = (
 WORDS = "three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
 NUMBER = re.compile(rf"\d(?:[\d,.]*\d)?|\b(?:{WORDS})\b", re.IGNORECASE)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-STATED = re.compile(r"`(\w+\.\w+)`(?: \(| +\| +)([^\s|)]+)(?=\)| +\|)")
+STATED = re.compile(r"`(\w+\.\w+)`(?:\s\(| +\| +)([^\s|)]+)(?=\)| +\|)")
 SPAN = re.compile(r"`([^`\n]+)`")
 
 
