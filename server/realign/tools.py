@@ -185,13 +185,13 @@ async def check_gates(
     context: Context,
     run: Annotated[str, Field(description="id of a run")] = "",
     stage: Annotated[str, Field(description='a stage, or "all"')] = "all",
-    file: Annotated[str, Field(description="or the path of a dataset file (JSONL)")] = "",
+    file: Annotated[str, Field(description="or the path of a dataset file (JSONL, JSON)")] = "",
     data_type: Annotated[DataType, Field(description="of the dataset file")] = "dpo",
 ) -> GatesResult:
     """Measure every gate again from the records on disk: value, 95 % interval, n, needed, tier, remedy; and the tier.
 
-    For a run, or for any preference dataset file. Stored verdicts are never used. Rows of a file that can't be read are
-    named by line and field, and the rest is checked.
+    For a run, or for a dataset file of any data type and form. Stored verdicts are never used. Rows of a file that
+    can't be read are named by line and field, and the rest is checked.
     """
     if bool(run) == bool(file):
         raise UsageError(

@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given as hypothesis_given
+from hypothesis import strategies as st
 
 from realign import workflow
-from realign.errors import EmptyInput, UsageError
+from realign.curate import given
+from realign.errors import EmptyInput, SourceError, UsageError
 from realign.quality.decisions import decide
+from realign.records import Prompt, encode
 from realign.report.card import render_card
 from realign.report.files import write_reports
 from realign.run import Run, file_sha256
@@ -136,3 +140,29 @@ def test_a_stage_that_drops_every_row_fails_and_shows_three_of_them(tmp_path: Pa
     ):
         workflow.run_stage(run, "judge")
     assert run.stage("judge").status == "failed"
+
+
+ROWS = st.sampled_from([
+    *LINES[39:42], '{"prompt": "Why?", "completion": "So."}', '{"text": "x"}', "[", "{}", "caf\udce9", "\x00", "  ",
+    json.dumps({"context": "a\n\nb \ud83c", "question": "q?", "answer": "a"}),
+])  # fmt: skip
+
+
+@hypothesis_given(st.lists(ROWS, min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]))
+def test_any_lines_become_passages_that_stand_in_their_document_or_a_named_error(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.jsonl"
+    path.write_bytes(end.join(lines).encode("utf-8", "surrogateescape"))
+    try:
+        rows = given.read_dataset(path, path.name, "0" * 64)
+    except SourceError as error:
+        assert "any.jsonl" in str(error)
+        return
+    text, passages = rows.document.text, {passage.id: passage for passage in rows.passages}
+    assert all(text[passage.start : passage.end] == passage.text for passage in rows.passages)
+    prompts = [record for record in rows.made if isinstance(record, Prompt)]
+    assert all(passages[prompt.parent].parent == rows.document.id for prompt in prompts)
+    assert {prompt.line for prompt in prompts} <= given.lines_of(rows.document).keys()
+    assert len(prompts) + len(rows.drops) == len(rows.document.pages)
+    json.dumps([encode(record) for record in (rows.document, *rows.made)]).encode("utf-8")

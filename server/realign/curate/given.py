@@ -25,6 +25,7 @@ METHODS = ("given as chosen", "given as rejected")  # of the answers of a ranked
 MEDIA_TYPE = "application/jsonl"
 LINE = "line"  # the kind of a dropped row
 SAMPLE = 200  # rows that the language is told from
+EXAMPLES, SHOWN = 3, 200  # rows that an error shows, and characters of each
 POINTING = re.compile(r"^\s*(?:it|this|that|they|these|those|continue|go on|more)\W*$", re.IGNORECASE)
 Make = Callable[[Passage], Sequence[Record]]
 Read = Callable[[Raw], tuple[str, Make]]
@@ -89,8 +90,9 @@ def read_dataset(path: Path, name: str, sha256: str, read: Read | None = None) -
         passages[passage.id] = passage
         made += make(passage)
     if not made:
-        detail = "; ".join(drop.detail for drop in drops[:3])
-        raise EmptySource(f"{name} has no usable row: {detail}", "one JSON object a line with a prompt")
+        shown = zip(drops[:EXAMPLES], text.pieces, strict=False)
+        detail = "".join(f"\n  {drop.detail}: {piece.strip()[:SHOWN]}" for drop, piece in shown)
+        raise EmptySource(f"{name} has no usable row: {detail}\n", "one JSON object a line with a prompt")
     prompts = [record for record in made if isinstance(record, Prompt)][:SAMPLE]
     spoken = language("\n".join(f"{p.text} {' '.join(p.answers)}" for p in prompts))
     notes = (f"{len(drops)} malformed rows",) if drops else ()

@@ -58,7 +58,7 @@ def read_and_ask(
             work.progress(None, len(sources), f"read {place + 1} of {len(sources)} documents")
     if not work.run.count("document"):
         reasons = "; ".join(f"{drop.record}: {drop.detail}" for _, drop in work.run.drops(work.stage))
-        raise EmptySource("No document could be read", reasons, "another source, or OCR for scans")
+        raise EmptySource(f"No document could be read: {reasons}", fix="another source, or OCR for scans")
     yield from _ask(work, open_author or _author, unclear or (lambda prompt: rules.unclear(prompt.text)))
 
 

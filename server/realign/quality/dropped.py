@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from realign.errors import EmptyInput
@@ -17,7 +18,7 @@ from realign.run import Run
 LEFT = {
     "source": ("prompt",),
     "candidates": ("completion",),
-    "judge": ("judgment", "rating", "difficulty", "trial", "grounding"),
+    "judge": ("judgment", "rating", "trial", "grounding"),
     "select": ("pair", "example"),
 }
 EXAMPLES, SHOWN = 3, 300  # how many, and characters of each
@@ -40,7 +41,7 @@ def require_left(run: Run, stage: str) -> None:
         return
     reasons = Counter(drop.reason for drop in drops).most_common(3)
     told = "; ".join(f"{reason} ({n:,})" for reason, n in reasons)
-    shown = "".join(f"\n  {drop.record}: {drop.reason}: {raw_text(run, drop)[:SHOWN]}" for drop in _telling(drops))
+    shown = "".join(f"\n  {drop.record}: {drop.reason}: {raw_text(run, drop)[:SHOWN]}" for drop in _telling(run, drops))
     raise EmptyInput(f"{stage} left nothing: {told}{shown}\n", "at least one that goes on", FIXES.get(stage, ""))
 
 
@@ -51,11 +52,12 @@ def _left(run: Run, stage: str, drops: list[Dropped]) -> bool:
     return stage not in LEFT or any(run.count(kind) for kind in LEFT[stage])
 
 
-def _telling(drops: list[Dropped]) -> list[Dropped]:
-    """The first drop for each reason, then others, three at most."""
+def _telling(run: Run, drops: list[Dropped]) -> list[Dropped]:
+    """The first drop for each reason, then others, three at most; those whose texts are kept go before the rest."""
     first = {drop.reason: drop for drop in reversed(drops)}
-    others = [drop for drop in drops if drop is not first[drop.reason]]
-    return [*reversed(first.values()), *others][:EXAMPLES]
+    ordered = [*reversed(first.values()), *(drop for drop in drops if drop is not first[drop.reason])]
+    with_text = list(islice((drop for drop in ordered if raw_text(run, drop)), EXAMPLES))
+    return with_text or ordered[:EXAMPLES]
 
 
 def raw_text(run: Run, drop: Dropped) -> str:

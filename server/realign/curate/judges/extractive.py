@@ -20,7 +20,7 @@ from itertools import pairwise
 from realign.curate.authors.extractive.antonyms import OPPOSITE
 from realign.curate.authors.extractive.closed import STOP
 from realign.curate.authors.extractive.grammar import stem, words
-from realign.curate.authors.rules import blank_frame, question_of, verdicts_of
+from realign.curate.authors.rules import blank_frame, passage_of, question_of, verdicts_of
 from realign.curate.judges import Case
 from realign.curate.judges.rules import unsafe
 from realign.records import Dropped, Judgment, make_id
@@ -62,21 +62,23 @@ def open_judges(run: Run) -> Callable[[Sequence[Case]], tuple[list[Judgment], li
         judgments: list[Judgment] = []
         drops: list[Dropped] = []
         for case in cases:
+            reader, source = readers[case.passage.parent], case.passage.text
             if case.passage.role == "given":
+                reader, source = Reader(), passage_of(case.prompt.text)
+                reader.read(source)
+            if source:
+                judgments += _judgments(case, source, reader)
+            else:
                 reason = "no source passage to ground the answer in; a model judge is needed"
                 drops.append(Dropped(f"{case.first.id}+{case.second.id}", "comparison", "judge", reason))
-                continue
-            judgments += _judgments(case, readers[case.passage.parent])
         return judgments, drops
 
     return judge
 
 
-def _judgments(case: Case, reader: Reader) -> list[Judgment]:
+def _judgments(case: Case, source: str, reader: Reader) -> list[Judgment]:
     scores = {
-        judge: tuple(
-            round(score(case.prompt.text, case.passage.text, c.text, reader), 2) for c in (case.first, case.second)
-        )
+        judge: tuple(round(score(case.prompt.text, source, c.text, reader), 2) for c in (case.first, case.second))
         for judge, score in JUDGES.items()
     }
     return [

@@ -53,14 +53,12 @@ def open_rubric(run: Run) -> Rate:
         for case in cases:
             source, reader = case.passage.text, readers.get(case.passage.parent)
             if case.passage.role == "given":
-                source, reader = passage_of(case.prompt.asked), Reader()
+                source, reader = passage_of(case.prompt.text), Reader()
                 reader.read(source)
             if reader is None or not source:
                 dropped += [Dropped(_id(each), "rating", "judge", UNGROUNDED) for each in case.completions]
                 continue
-            ratings += [
-                _rating(each, rubric(case.prompt.asked, source, each.text, reader)) for each in case.completions
-            ]
+            ratings += [_rating(each, rubric(case.prompt.text, source, each.text, reader)) for each in case.completions]
         return ratings, dropped
 
     return rate
