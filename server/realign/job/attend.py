@@ -117,8 +117,10 @@ class Steps:
         if time.monotonic() - self.said < REPORT_EVERY:
             return
         self.said = time.monotonic()
-        self.last = max(progress.overall, self.last + 1e-6)
-        await self.send(self.last, max(float(progress.stages), self.last), str(progress))
+        total = float(progress.stages)
+        within = max(self.last, 0.0) + (total - max(self.last, 0.0)) * 1e-6  # further, and never past the end
+        self.last = min(max(progress.overall, within), total)
+        await self.send(self.last, total, str(progress))
 
 
 def stop_all(grace: float) -> None:
