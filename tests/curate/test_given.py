@@ -127,7 +127,7 @@ def test_a_readmitted_row_is_exported_measured_and_counted_and_only_its_stages_r
     finish(run)
     assert exported(run) == {*range(1, 41), SHORT, FLIPPED}
     assert min(pair.gap for pair in run.records("pair")) < 0
-    assert "2 rows that a rule had dropped stand in the dataset" in render_card(run)
+    assert "a rule had dropped it: 2 rows, measured" in render_card(run)
 
 
 def test_a_stage_that_drops_every_row_fails_and_shows_three_of_them(tmp_path: Path) -> None:
