@@ -14,7 +14,7 @@ import pytest
 from regression import INPUTS, learn, make_feed, make_net, objective, weights
 
 from realign.align.checkpoints import Checkpoints
-from realign.align.loop import Report, train
+from realign.align.loop import Report, restore, train
 from realign.align.schedule import parse_schedule, rate_at
 from realign.errors import Diverged, Interrupted, OutOfMemory, StorageError, UsageError
 from realign.settings import Training
@@ -166,6 +166,19 @@ def test_the_best_held_out_loss_decides_which_checkpoint_is_best(tmp_path: Path)
     assert trained.best_step == 10
     assert [int(path.name[5:13]) for path in sorted(tmp_path.iterdir())] == [10, 30, 35, 40]
     assert [report.held_out for report in trained.reports if report.held_out][1] == {"loss": 0.2}
+
+
+def test_the_weights_of_a_kept_checkpoint_are_put_back(tmp_path: Path) -> None:
+    net, short = make_net(), make_net()
+    losses = iter([0.2, 0.9])
+    trained = learn(net, tmp_path, evaluate=lambda: {"loss": next(losses)}, settings={"evaluate_every": 20})
+    with pytest.raises(Interrupted):
+        learn(short, stopping=stop_after(20))
+    assert trained.best_step == 20
+    restore(net, tmp_path, 20)
+    assert_same(weights(net), weights(short))
+    with pytest.raises(KeyError):
+        restore(net, tmp_path, 21)
 
 
 def test_a_checkpoint_that_can_not_be_written_ends_the_training(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@
 
 One file a checkpoint: every array, and in the header the step, the score and `facts`. The loop puts weights, optimizer,
 random state and data cursor inside. `identity` stands for settings, data and model: another training's checkpoint is
-refused rather than carried on with.
+refused rather than carried on with; "" reads any.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Checkpoints:
     def read(self, step: int) -> Saved:
         """One checkpoint. Raises KeyError where there is none, UsageError when it is another training's."""
         about = self._about(step)
-        if about["identity"] != self.identity:
+        if self.identity not in ("", about["identity"]):
             raise UsageError(
                 f"{self.address} holds the checkpoint of another training (step {step})",
                 "one of the same settings, data and model",

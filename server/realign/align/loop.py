@@ -17,7 +17,9 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import mlx.core as mx
@@ -124,6 +126,18 @@ def train(
         model.eval()
     best = checkpoints.best_step() if checkpoints is not None else None
     return Trained(tuple(reports), best, begun, loop.halved)
+
+
+def restore(model: nn.Module, address: str | Path, step: int) -> None:
+    """Put the weights of a kept checkpoint back into a model that was prepared as for its training: the best one's, or
+    the last that passed its gates. Raises KeyError where that step is not kept."""
+    with closing(Checkpoints(address, "")) as kept:
+        _put_back(model, tree_unflatten(list(kept.read(step).arrays.items())))
+
+
+def _put_back(model: nn.Module, tree: Any) -> None:
+    model.update(tree["weights"])
+    mx.eval(model.parameters())
 
 
 @dataclass(slots=True)
@@ -292,7 +306,7 @@ class _Loop:
         saved = checkpoints.latest() if checkpoints is not None else None
         if saved is not None:
             tree: Any = tree_unflatten(list(saved.arrays.items()))
-            self.model.update(tree["weights"])
+            _put_back(self.model, tree)
             self.optimizer.state = tree["optimizer"]
             restore_random(saved.arrays["random"])
             self.largest, self.per_token = saved.facts["largest"], saved.facts["per_token"]
