@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given as hypothesis_given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from realign import workflow
@@ -143,11 +144,13 @@ def test_a_stage_that_drops_every_row_fails_and_shows_three_of_them(tmp_path: Pa
 
 
 ROWS = st.sampled_from([
-    *LINES[39:42], '{"prompt": "Why?", "completion": "So."}', '{"text": "x"}', "[", "{}", "caf\udce9", "\x00", "  ",
+    *LINES[39:42], '{"prompt": "Why?", "completion": "So."}', '{"text": "x"}', "[", "{}",
+    '[{"prompt": "Why?"}, {"prompt": "Who?"}]', "caf\udce9", "\x00", "  ",
     json.dumps({"context": "a\n\nb \ud83c", "question": "q?", "answer": "a"}),
 ])  # fmt: skip
 
 
+@settings(deadline=None)
 @hypothesis_given(st.lists(ROWS, min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_any_lines_become_passages_that_stand_in_their_document_or_a_named_error(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], end: str
@@ -164,5 +167,6 @@ def test_any_lines_become_passages_that_stand_in_their_document_or_a_named_error
     prompts = [record for record in rows.made if isinstance(record, Prompt)]
     assert all(passages[prompt.parent].parent == rows.document.id for prompt in prompts)
     assert {prompt.line for prompt in prompts} <= given.lines_of(rows.document).keys()
+    assert len({prompt.id for prompt in prompts}) == len(prompts)
     assert len(prompts) + len(rows.drops) == len(rows.document.pages)
     json.dumps([encode(record) for record in (rows.document, *rows.made)]).encode("utf-8")

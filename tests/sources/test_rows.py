@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given as hypothesis_given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from realign.errors import DamagedSource, EmptySource, SourceError, UsageError
@@ -221,10 +222,11 @@ def test_bad_lines_are_numbered_whatever_ends_them_and_the_rest_is_read(tmp_path
 def test_an_array_is_read_by_the_lines_its_rows_begin_in_until_one_is_no_json(tmp_path: Path) -> None:
     body = b'[\n  {"prompt":\n "a"},\n\n  {"prompt": "b"}, 7,\n {"prompt" "c"}, {"prompt": "d"}]'
     assert places(tmp_path, "a.json", body) == [
-        ("line 2", ""), ("line 5", ""), ("line 5", "is no JSON object but int"), ("line 6", "is no JSON"),
+        ("row 1 (line 2)", ""), ("row 2 (line 5)", ""), ("row 3 (line 5)", "is no JSON object but int"),
+        ("row 4 (line 6)", "is no JSON"),
     ]  # fmt: skip
     cut = places(tmp_path, "b.json", b'[{"prompt": "a"},')
-    assert cut[0] == ("line 1", "") and cut[1][1].startswith("the file ends before the array does")
+    assert cut[0] == ("row 1 (line 1)", "") and cut[1][1].startswith("the file ends before the array does")
 
 
 def test_rows_come_out_of_json_lines_by_another_name_of_one_object_and_of_squads_form(tmp_path: Path) -> None:
@@ -275,6 +277,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
+@settings(deadline=None)
 @hypothesis_given(st.one_of(st.binary(max_size=300), st.lists(PIECES, max_size=12).map(b"".join)))
 def test_any_bytes_give_rows_or_a_named_error(tmp_path_factory: pytest.TempPathFactory, body: bytes) -> None:
     for name in ("any.jsonl", "any.json"):
@@ -285,6 +288,7 @@ def test_any_bytes_give_rows_or_a_named_error(tmp_path_factory: pytest.TempPathF
         except (SourceError, UsageError) as error:
             assert name in str(error)
             continue
+        assert len({raw.number for raw in raws}) == len(raws)
         for raw in raws:
             assert (raw.row is None) == bool(raw.problem)
             raw.text.encode("utf-8")

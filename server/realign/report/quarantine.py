@@ -1,8 +1,9 @@
 """Rows of an existing dataset that went no further, in quarantine.jsonl: as they stood, where, and why.
 
-    write_quarantine(run)       one JSON object a row: file, line, stage, step, reason, id, final, row
+    write_quarantine(run)       one JSON object a row: file, line, stage, step, reason, detail, id, final, row
 
-`realign readmit RUN ID` brings one back by its id; final says why where that can't be.
+`realign readmit RUN ID` brings one back by its id; final says why where that can't be. line is the row's number in a
+file that is no JSON lines.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ SPACE = re.compile(r"\s*")
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """One row of a file. place: "line 3" or, where rows are no lines, "row 3"; number: the same as a number.
+    """One row of a file. place: "line 3" or, where rows are no lines, "row 3"; number: that number, which no other has.
 
     text: the row as it stands in the file, on one line. row: its value; None where `problem` says what is wrong.
     """
@@ -148,9 +148,10 @@ def _lines(text: str) -> Iterator[Raw]:
 def _array(text: str, at: int) -> Iterator[Raw]:
     """The elements of an array, each with the line it begins in; nothing can be read after one that is no JSON."""
     decoder, seen, line = json.JSONDecoder(), 0, 1
-    while True:
+    for number in count(1):
         at = SPACE.match(text, at).end()  # type: ignore[union-attr]
         line, seen = line + text.count("\n", seen, at), at
+        place = f"row {number} (line {line})"
         if text[at : at + 1] == "]" and not text[at + 1 :].strip():
             return
         try:
@@ -158,9 +159,9 @@ def _array(text: str, at: int) -> Iterator[Raw]:
         except (ValueError, RecursionError) as error:
             problem = "the file ends before the array does" if at == len(text) else f"is no JSON ({_why(error)})"
             rest = shown(text[at : at + SHOWN])
-            yield Raw(f"line {line}", line, rest, None, f"{problem}; nothing after it can be read")
+            yield Raw(place, number, rest, None, f"{problem}; nothing after it can be read")
             return
-        yield parse_row(" ".join(text[at:end].split("\n")), f"line {line}", line)
+        yield parse_row(" ".join(text[at:end].split("\n")), place, number)
         at = SPACE.match(text, end).end()  # type: ignore[union-attr]
         at += text[at : at + 1] == ","
 
