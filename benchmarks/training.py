@@ -8,8 +8,8 @@ Same random llama (2 M parameters, vocabulary about 2000), same rows, LoRA of ra
 epoch, fast BLAS on both sides. Sides take turns; each round trains anew after a warm-up epoch, so compiled kernels are
 there. Real tokens are those of the rows, prompts included and padding not counted. Seconds are of the process's own CPU
 time, which a busy machine distorts least, and of the wall; a side's best round counts. mlx-lm-lora needs one key of
-mx.device_info that is only there on a Mac; here it is put there. Our reference is read once, before, and its
-speed is shown apart. Bars: SFT 1.5x the real tokens/s, DPO 2.5x the pairs/s and no more peak memory.
+mx.device_info that is only there on a Mac; here it is put there. Our reference is read once, before, and its speed is
+shown apart. Bars: SFT 1.5x the real tokens/s, DPO 2.5x the pairs/s and no more peak memory.
 """
 
 from __future__ import annotations
