@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,42 +24,24 @@ from realign.quality.checks import grounding, preferences, rlvr, sft
 from realign.quality.checks.shared import DECONTAMINATION
 from realign.quality.checks.training import capability, kl
 from realign.quality.evidence import Evidence
-from realign.quality.gates import Gate, Tier, Verdict, judge_gate, worst
-from realign.quality.metrics import Measure, measured, not_measured
-from realign.settings import Settings, parse_settings
-from realign.views.check import gates_of_files
-from realign.views.forms import FileRows, any_text, read_file
+from realign.quality.metrics import measured
+from realign.settings import parse_settings
+from realign.views.forms import any_text, read_file
+from realign.views.measured import (
+    File,
+    Result,
+    all_gates,
+    as_result,
+    evidence_of,
+    gate_named,
+    judged,
+    one_gate,
+    reported,
+    verdict_of,
+    verdict_on,
+)
 
-File = str | os.PathLike[str]
 NAMED = 20  # rows that details name
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A measured value with its count, 95 % interval and tier. value None: not measured, and reason says why.
-
-    tier is None where no gate stands on the metric, or too few records were measured to decide. needed: the gate's
-    rule. problems: rows that could not be used, each by file, line and field. gates: all verdicts on the file, for the
-    functions that look at more than one.
-    """
-
-    metric: str
-    value: float | None
-    n: int
-    low: float | None
-    high: float | None
-    unit: str
-    tier: Tier | None
-    needed: str
-    reason: str
-    details: dict[str, Any]
-    problems: tuple[str, ...] = ()
-    gates: tuple[Verdict, ...] = ()
-    text: str = ""
-
-    def __str__(self) -> str:
-        """One line: the metric, its value with interval and count, what was needed, and the tier."""
-        return self.text
 
 
 # -- preference pairs -----------------------------------------------------------------------------------------------
@@ -73,8 +54,8 @@ def validate_dpo_pairs(path: File, gap_threshold: float = 0.15, judge: str = "",
     settings: sections as in settings.py, such as filter={"benchmarks": []}.
     """
     limits = {"gap_high": gap_threshold, "gap_medium": min(0.10, gap_threshold), **settings.pop("gates", {})}
-    found, evidence = _evidence(path, "dpo", judge, parse_settings({**settings, "gates": limits}))
-    result = _whole(preferences.DATASET_FILE, evidence, found.problems)
+    found, evidence = evidence_of(path, "dpo", judge, parse_settings({**settings, "gates": limits}))
+    result = all_gates(preferences.DATASET_FILE, evidence, found.problems)
     weights = evidence.settings.select
     scored = [(place, row) for place, row in zip(found.places, evidence.scored_rows, strict=True) if row.is_scored()]
     narrow = [place for place, row in scored if row.gap(weights) < gap_threshold]
@@ -84,12 +65,12 @@ def validate_dpo_pairs(path: File, gap_threshold: float = 0.15, judge: str = "",
 
 def measure_agreement(path: File, judge: str = "", **settings: Any) -> Result:
     """Mean share of a pair's three judges that prefer the chosen answer in both orders, in 0..1."""
-    return _one(preferences.SELECTION[1].name, path, "dpo", judge, settings)
+    return one_gate(preferences.SELECTION[1].name, path, "dpo", judge, settings)
 
 
 def measure_length_bias(path: File, **settings: Any) -> Result:
     """Share of pairs whose chosen answer has more tokens than the rejected one, in 0..1; 0.5 gives nothing away."""
-    return _one("length bias", path, "dpo", "", settings)
+    return one_gate("length bias", path, "dpo", "", settings)
 
 
 # -- chats ----------------------------------------------------------------------------------------------------------
@@ -104,7 +85,7 @@ def calculate_ifd_score(path: File, model: str = "", threshold: float = 0.6, **s
     limits = {"ifd_high": threshold, "ifd_medium": min(0.4, threshold), **settings.pop("gates", {})}
     chosen = parse_settings({**settings, "gates": limits})
     if not model:
-        return _one("IFD", path, "sft", "", {}, chosen)
+        return one_gate("IFD", path, "sft", "", {}, chosen)
     from realign.curate.difficulty import Losses
     from realign.engine import open_engine
     from realign.views.scoring import losses_of
@@ -118,20 +99,20 @@ def calculate_ifd_score(path: File, model: str = "", threshold: float = 0.6, **s
         mean_ifd_ppl=round(sum(each.ifd_ppl for _, each in good) / len(good), 4) if good else None,
         misled=[place for place, each in good if each.ifd_loss > 1][:NAMED],
     )  # fmt: skip
-    return _judged(_gate(sft.ON_ROWS, "IFD"), measure, chosen, found.problems)
+    return judged(gate_named(sft.ON_ROWS, "IFD"), measure, chosen, found.problems)
 
 
 def measure_quality(path: File, judge: str = "", **settings: Any) -> Result:
     """Mean rating of a file's answers by a rubric judge, 1 to 10: by `judge`, or the ratings that the rows carry."""
     chosen = parse_settings(settings)
     if not judge:
-        return _one("quality score", path, "sft", "", {}, chosen)
+        return one_gate("quality score", path, "sft", "", {}, chosen)
     from realign.engine import open_engine
     from realign.views.scoring import rated_by
 
     found = read_file(Path(path), "sft")
     rows = rated_by(open_engine(judge), found.rows, chosen)
-    return _verdict(_gate(sft.ON_ROWS, "quality score"), Evidence.of_rows(rows, chosen), found.problems)
+    return verdict_on(gate_named(sft.ON_ROWS, "quality score"), Evidence.of_rows(rows, chosen), found.problems)
 
 
 # -- tasks ----------------------------------------------------------------------------------------------------------
@@ -146,8 +127,8 @@ def assess_rlvr_verifiability(
     is the worst of all gates of RLVR data: false positives, coverage, time and decontamination too.
     """
     chosen = {**settings, "rlvr": {**settings.get("rlvr", {}), "domain": domain}}
-    found, evidence = _evidence(path, "rlvr", "", parse_settings(chosen))
-    return _whole(rlvr.DATASET_FILE, evidence, found.problems)
+    found, evidence = evidence_of(path, "rlvr", "", parse_settings(chosen))
+    return all_gates(rlvr.DATASET_FILE, evidence, found.problems)
 
 
 # -- grounded answers -----------------------------------------------------------------------------------------------
@@ -155,17 +136,17 @@ def assess_rlvr_verifiability(
 
 def measure_factuality(path: File, judge: str = "", **settings: Any) -> Result:
     """Share of the claims in a file's answers that what they cite supports; by computation, or by `judge`."""
-    return _one("factuality", path, "anti_hallucination", judge, settings)
+    return one_gate("factuality", path, "anti_hallucination", judge, settings)
 
 
 def measure_citation_accuracy(path: File, judge: str = "", **settings: Any) -> Result:
     """Share of citations that stand verbatim in the shown passage and support their claim, in 0..1."""
-    return _one("citation accuracy", path, "anti_hallucination", judge, settings)
+    return one_gate("citation accuracy", path, "anti_hallucination", judge, settings)
 
 
 def measure_hallucination_rate(path: File, judge: str = "", **settings: Any) -> Result:
     """Share of answers with a claim that is not supported, or a citation that is not there, in 0..1."""
-    return _one("hallucination rate", path, "anti_hallucination", judge, settings)
+    return one_gate("hallucination rate", path, "anti_hallucination", judge, settings)
 
 
 def calculate_ece(source: File | Sequence[tuple[float, bool]], **settings: Any) -> Result:
@@ -175,10 +156,10 @@ def calculate_ece(source: File | Sequence[tuple[float, bool]], **settings: Any) 
     (scores.reference).
     """
     if isinstance(source, str | os.PathLike):
-        return _one("calibration error", source, "anti_hallucination", "", settings)
+        return one_gate("calibration error", source, "anti_hallucination", "", settings)
     stated = list(source)
     measure = measured(lambda: calibration_error([each for each, _ in stated], [truth for _, truth in stated]))
-    return _judged(_gate(grounding.DATASET_FILE, "calibration error"), measure, parse_settings(settings))
+    return judged(gate_named(grounding.DATASET_FILE, "calibration error"), measure, parse_settings(settings))
 
 
 # -- any file -------------------------------------------------------------------------------------------------------
@@ -195,7 +176,7 @@ def check_decontamination(path: File, **settings: Any) -> Result:
     chosen = parse_settings(settings)
     found = read_file(Path(path), "any")
     texts = [any_text(row) for row in found.rows]
-    result = _verdict(DECONTAMINATION, Evidence.of_rows([{"text": text} for text in texts], chosen), found.problems)
+    result = verdict_on(DECONTAMINATION, Evidence.of_rows([{"text": text} for text in texts], chosen), found.problems)
     if result.details.get("contaminated"):
         hits = find_contaminated(texts, chosen_index(chosen.filter), chosen.filter.fuzzy_ratio)
         rows = [{"row": found.places[hit.row], "shares_text_with": f"{hit.benchmark} {hit.item}"} for hit in hits]
@@ -224,7 +205,7 @@ def find_duplicates(path: File, jaccard: float = 0.85) -> Result:
             for each in near
         ][:NAMED],
     )  # fmt: skip
-    return _reported("duplicates", measure, found.problems)
+    return reported("duplicates", measure, found.problems)
 
 
 # -- models ---------------------------------------------------------------------------------------------------------
@@ -248,7 +229,7 @@ def measure_kl(path: File, policy: File, reference: File, longest: int = 2048, *
     left_out = [f"{found.places[fault.line - 1]}: {fault.field} {fault.reason}" for fault in faults]
     divergence, entropy = measure_divergence(one, other.model, examples)
     divergence.details.update(entropy=round(entropy.value or 0.0, 4), left_out=left_out[:NAMED])
-    return _judged(kl("file"), divergence, parse_settings(settings), (*found.problems, *left_out))
+    return judged(kl("file"), divergence, parse_settings(settings), (*found.problems, *left_out))
 
 
 def capability_retention(
@@ -267,67 +248,5 @@ def capability_retention(
     pairs = {name: list(zip(scores, after[name], strict=True)) for name, scores in before.items()}
     mean, drop = capability("file")
     kept, lost = (measured(lambda place=place: metrics.retention(pairs)[place]) for place in (0, 1))  # type: ignore[misc]
-    verdicts = [_of(mean, kept, chosen), _of(drop, lost, chosen)]
-    return _result(verdicts[0], (), tuple(verdicts))
-
-
-# -- how a result comes about ---------------------------------------------------------------------------------------
-
-
-def _evidence(path: File, data_type: str, judge: str, settings: Settings) -> tuple[FileRows, Evidence]:
-    """A file's rows in the form of a data type, measured by a judge where one is named, as evidence."""
-    found = read_file(Path(path), data_type)
-    if judge:
-        from realign.views.scoring import scored_by
-
-        return found, Evidence.of_rows(scored_by(judge, found.rows, data_type, settings), settings)
-    prepare = gates_of_files(data_type)[1]
-    return found, Evidence.of_rows([prepare(row) for row in found.rows], settings)
-
-
-def _one(
-    name: str, path: File, data_type: str, judge: str, settings: dict[str, Any], chosen: Settings | None = None
-) -> Result:
-    """One gate of a data type on a file."""
-    found, evidence = _evidence(path, data_type, judge, chosen or parse_settings(settings))
-    return _verdict(_gate(gates_of_files(data_type)[0], name), evidence, found.problems)
-
-
-def _gate(gates: Iterable[Gate], name: str) -> Gate:
-    return next(gate for gate in gates if gate.name == name)
-
-
-def _verdict(gate: Gate, evidence: Evidence, problems: tuple[str, ...]) -> Result:
-    return _result(judge_gate(gate, evidence, "file"), problems)
-
-
-def _whole(gates: Sequence[Gate], evidence: Evidence, problems: tuple[str, ...]) -> Result:
-    """The first gate's result, with the verdicts of all."""
-    verdicts = tuple(judge_gate(gate, evidence, "file") for gate in gates)
-    return _result(verdicts[0], problems, verdicts)
-
-
-def _judged(gate: Gate, measure: Measure, settings: Settings, problems: tuple[str, ...] = ()) -> Result:
-    return _result(_of(gate, measure, settings), problems)
-
-
-def _of(gate: Gate, measure: Measure, settings: Settings) -> Verdict:
-    """A gate's verdict on what was measured already."""
-    fixed: Callable[[Evidence], Measure] = lambda evidence: measure  # noqa: E731
-    return judge_gate(replace(gate, measure=fixed), Evidence.of_rows([], settings), "file")
-
-
-def _result(verdict: Verdict, problems: tuple[str, ...], gates: tuple[Verdict, ...] = ()) -> Result:
-    """A verdict as a result; the tier is the worst of all gates, and None where one of them could not be decided."""
-    decided = all(each.decided for each in gates or [verdict])
-    return Result(
-        verdict.gate, verdict.value, verdict.n, verdict.low, verdict.high, verdict.unit,
-        worst(gates or [verdict]) if decided else None, verdict.needed, verdict.reason, dict(verdict.details), problems,
-        gates, str(verdict),
-    )  # fmt: skip
-
-
-def _reported(name: str, measure: Measure, problems: tuple[str, ...]) -> Result:
-    """A result without a gate."""
-    result = _judged(Gate(name, lambda evidence: not_measured(""), "", minimum=0), measure, Settings(), problems)
-    return replace(result, tier=None, needed="", text=result.text.partition("; needed")[0])
+    verdicts = [verdict_of(mean, kept, chosen), verdict_of(drop, lost, chosen)]
+    return as_result(verdicts[0], (), tuple(verdicts))
