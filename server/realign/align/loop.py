@@ -10,9 +10,7 @@ Killed and started again, it goes on from its last checkpoint to the same weight
 
 from __future__ import annotations
 
-import functools
 import math
-import os
 import re
 import time
 from collections import deque
@@ -20,10 +18,9 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import mlx.core as mx
-import numpy as np
 from mlx import nn, optimizers
 from mlx.nn.utils import average_gradients
 from mlx.utils import tree_flatten, tree_map, tree_unflatten
@@ -31,11 +28,19 @@ from mlx.utils import tree_flatten, tree_map, tree_unflatten
 from realign.align.batches import Batches, Rows
 from realign.align.checkpoints import Checkpoints
 from realign.align.schedule import parse_schedule, rate_at
+from realign.align.steps import (
+    Objective,
+    added,
+    compiled_gradients,
+    compiled_update,
+    number,
+    random_key,
+    recommended_memory,
+    restore_random,
+)
 from realign.errors import Diverged, Interrupted, OutOfMemory, PeersLost
 from realign.settings import Training
 
-# (model, *arrays) -> (sum of losses, how many losses, sums to report beside them)
-Objective = Callable[..., tuple[mx.array, mx.array, dict[str, mx.array]]]
 MEMORY = re.compile(r"alloc|out of memory|insufficient memory", re.IGNORECASE)
 LOST = re.compile(r"\[(ring|mpi|jaccl)\]|connection|socket", re.IGNORECASE)
 RECENT = 50  # steps that the rate and the time left are taken from
@@ -179,9 +184,9 @@ class _Loop:
         self.optimizer.learning_rate = rate
         norm = self.update(gradient, sums["weight"])
         mx.eval(self.model.state, self.optimizer.state, norm)
-        weight = _number(sums.pop("weight"))
-        means = {name: _number(value) / weight for name, value in sums.items()}
-        self.check(step, means["loss"], _number(norm), means.get("kl", 0.0))
+        weight = number(sums.pop("weight"))
+        means = {name: number(value) / weight for name, value in sums.items()}
+        self.check(step, means["loss"], number(norm), means.get("kl", 0.0))
         self.done = step + 1
         self.times.append((time.perf_counter() - begun, tokens))
         seconds, counted = (sum(column) for column in zip(*self.times, strict=True))
@@ -190,7 +195,7 @@ class _Loop:
             steps=self.schedule.steps,
             loss=means.pop("loss"),
             rate=rate,
-            norm=_number(norm),
+            norm=number(norm),
             tokens_per_second=counted / seconds,
             seconds_left=seconds / len(self.times) * (self.schedule.steps - self.done),
             memory_gb=peak / 1e9,
@@ -207,7 +212,7 @@ class _Loop:
             found = self.collect(rows[rank::ranks] or rows[:1])
             if rank >= len(rows):  # fewer rows than ranks: this rank adds nothing
                 found = tree_map(mx.zeros_like, found)
-            total = found if total is None else _added(total, found)
+            total = found if total is None else added(total, found)
             tokens += self.feed.tokens(rows)
             peak = max(peak, mx.get_peak_memory())
         gradient, sums = self.over_ranks(total) if ranks > 1 else total
@@ -220,7 +225,7 @@ class _Loop:
         if len(rows) > 1 and (tokens > self.largest or held + self.per_token * tokens > self.memory):
             half = len(rows) // 2
             self.halved = True
-            return _added(self.collect(rows[:half]), self.collect(rows[half:]))
+            return added(self.collect(rows[:half]), self.collect(rows[half:]))
         before = random_key()
         mx.reset_peak_memory()
         try:
@@ -311,68 +316,6 @@ class _Loop:
             restore_random(saved.arrays["random"])
             self.largest, self.per_token = saved.facts["largest"], saved.facts["per_token"]
             self.done = self.saved = saved.step
-        self.gradients = _compiled_gradients(self.model, self.objective)
-        self.update = _compiled_update(self.model, self.optimizer, self.settings.clip)
+        self.gradients = compiled_gradients(self.model, self.objective)
+        self.update = compiled_update(self.model, self.optimizer, self.settings.clip)
         return self.done
-
-
-def _number(array: mx.array) -> float:
-    value: Any = array.item()
-    return float(value)
-
-
-def _added(one: Any, other: Any) -> Any:
-    """The sum of two (gradient, sums)."""
-    added = tree_map(mx.add, one, other)
-    mx.eval(added)
-    return added
-
-
-def _compiled_gradients(model: nn.Module, objective: Objective) -> Callable[..., Any]:
-    """Arrays to (gradient of the summed loss, sums): one graph a shape. Leaves the parameters as they are."""
-
-    def loss(*arrays: mx.array) -> tuple[mx.array, dict[str, mx.array]]:
-        total, weight, sums = objective(model, *arrays)
-        return total, {"loss": total, "weight": weight, **sums}
-
-    differentiated = nn.value_and_grad(model, loss)
-    state = [model.state, mx.random.state]
-
-    @functools.partial(mx.compile, inputs=state, outputs=state)
-    def gradients(*arrays: mx.array) -> Any:
-        (_, sums), gradient = differentiated(*arrays)
-        return gradient, sums
-
-    return gradients
-
-
-def _compiled_update(model: nn.Module, optimizer: Any, clip: float) -> Callable[..., mx.array]:
-    """Summed gradient and weight to an update in place; returns the mean gradient's norm before clipping."""
-    state = [model.state, optimizer.state]
-
-    @functools.partial(mx.compile, inputs=state, outputs=state)
-    def update(gradient: Any, weight: mx.array) -> mx.array:
-        mean = tree_map(lambda part: part / weight, gradient)
-        clipped, norm = optimizers.clip_grad_norm(mean, clip)
-        optimizer.update(model, clipped)
-        return cast(mx.array, norm)
-
-    return update
-
-
-def random_key() -> mx.array:
-    """A copy of MLX's global random state."""
-    state: Any = mx.random.state
-    return mx.array(state[0].tolist(), dtype=mx.uint32)
-
-
-def restore_random(key: mx.array) -> None:
-    """Set MLX's global random state; it can't be assigned, but a seed of its two halves gives the same."""
-    high, low = np.array(key).tolist()
-    mx.random.seed((high << 32) | low)
-
-
-def recommended_memory() -> float:
-    """Bytes that training should stay under: what Metal recommends, or four fifths of this machine's memory."""
-    recommended = mx.device_info().get("max_recommended_working_set_size")
-    return float(recommended or 0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
