@@ -29,7 +29,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     (home / "secret").write_text(SECRET)
     os.environ["SECRET"] = SECRET
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
-        local.bind("\0secret")
+        local.bind(f"\0secret{os.getpid()}")
         local.listen()
         asked: list[str] = []
         for listener in (server, local):
