@@ -37,7 +37,7 @@ demo-align: setup
 	@echo "== Teaching a tiny model badly, curating tasks with it, and aligning it in seven gated stages, into demo/align =="
 	$(BIN)/python examples/align_demo.py demo/align
 	$(BIN)/realign curate demo/align/tasks.jsonl --type rlvr --author demo/align/base -o demo/align/runs \
-		--set candidates.max_tokens=24 --set candidates.batch_size=256
+		--set candidates.max_tokens=24 --set candidates.batch_size=256 --set candidates.temperature=1.0
 	$(BIN)/realign align --data "$$(ls -d demo/align/runs/rlvr_tasks_*)" --type dpo --model demo/align/base -o demo/align/runs \
 		--set adapter.kind=full --set training.rows=32 --set fine_tuning.schedule=60:3e-4 --set rewarding.schedule=100:3e-4 \
 		--set optimizing.schedule=60:5e-5 --set optimizing.max_tokens=24 --set 'evaluating.benchmarks=["demo/align/exam.jsonl"]'

@@ -22,7 +22,7 @@ NAMES = (
     "Ada Amos Bea Ben Cleo Cyrus Dora Dylan Eli Erna Fay Finn Gus Gwen Hal Hedy Ida Ivan Jo Jules Kai Kira Leo Luna Max"
     " Mia Ned Nina Oona Otto Pam Piet Quin Rae Rolf Sam Stella Tess Toby Uma Una Vera Vito Wade Willa Xena Yann Zoe"
 ).split()
-DEMONSTRATIONS, TASKS, EXAM = 6000, 1700, 300
+DEMONSTRATIONS, TASKS, EXAM = 6000, 1800, 300
 Question = tuple[str, str, str, str]  # prompt, answer, a wrong answer, verifier
 
 
