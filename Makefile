@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --no-input --disable-pip-version-check
 
 help:
 	@echo "make demo    set up, then curate a DPO dataset from examples/tides.pdf into demo/ (no model, no network)"
-	@echo "make demo-align  make a tiny model that answers badly, curate tasks with it, and align it (a few minutes, offline)"
+	@echo "make demo-align  make a tiny model that answers badly, curate tasks with it, and align it (about four minutes, offline)"
 	@echo "make test    set up, then lint, types and every test, as CI does"
 	@echo "make fast    lint, types and the tests that take seconds"
 	@echo "make acceptance  the plugin in the real Claude Code (fetched with npm if need be), without login, model or network"
