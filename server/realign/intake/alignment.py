@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realign.errors import Blocked, ModelError, RealignError, UsageError
-from realign.intake.roles import check_overrides, fetch, find_model, merge
+from realign.intake.roles import check_overrides, fetch, find_model, merge, with_evaluation_files
 from realign.intake.runs import find_run
 from realign.run import DATABASE, Run, file_sha256, is_file
 
@@ -86,4 +86,4 @@ def settle(request: Request) -> Settings:
                 "--download to fetch it, or no --model for the tiny one that is made on the spot",
             )
         model = fetch(request.model)
-    return parse_settings(merge({"model": str(model or "")}, request.settings))
+    return with_evaluation_files(parse_settings(merge({"model": str(model or "")}, request.settings)))

@@ -58,14 +58,19 @@ def with_usable_roles(values: dict[str, Any]) -> dict[str, Any]:
     return merge(values, {section: {role: usable(str(values[section][role]), role)} for section, role in roles})
 
 
+EVALUATIONS = (("filter", "evaluation_files"), ("evaluating", "benchmarks"))  # settings that name files to read
+
+
 def with_evaluation_files(settings: Settings) -> Settings:
     """The settings with each evaluation file as an absolute path. Raises UsageError for one that is no file."""
-    files = [Path(name).expanduser().absolute() for name in settings.filter.evaluation_files]
-    for file in files:
-        if not (is_file(file) and os.access(file, os.R_OK)):
-            raise UsageError(f"No evaluation file can be read at {file}", "a file", "check filter.evaluation_files")
-    chosen = settings.filter.model_copy(update={"evaluation_files": tuple(map(str, files))})
-    return settings.model_copy(update={"filter": chosen})
+    for section, name in EVALUATIONS:
+        files = [Path(file).expanduser().absolute() for file in getattr(getattr(settings, section), name)]
+        for file in files:
+            if not (is_file(file) and os.access(file, os.R_OK)):
+                raise UsageError(f"No evaluation file can be read at {file}", "a file", f"check {section}.{name}")
+        chosen = getattr(settings, section).model_copy(update={name: tuple(map(str, files))})
+        settings = settings.model_copy(update={section: chosen})
+    return settings
 
 
 def with_hosts(settings: Settings) -> Settings:

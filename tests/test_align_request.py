@@ -1,0 +1,31 @@
+"""What a request to align names is found, or refused, before any work."""
+
+import json
+
+import pytest
+
+from realign.errors import ModelError, UsageError
+from realign.intake import alignment
+from realign.intake.request import Request
+
+
+def test_a_benchmark_is_kept_by_its_whole_path(tmp_path, monkeypatch):
+    (tmp_path / "exam.jsonl").write_text(json.dumps({"question": "Q", "answer": "A"}))
+    monkeypatch.chdir(tmp_path)
+    found = alignment.settle(Request((), settings={"evaluating": {"benchmarks": ["exam.jsonl"]}}))
+    assert found.evaluating.benchmarks == (str(tmp_path / "exam.jsonl"),)
+
+
+def test_a_benchmark_that_is_not_there_is_refused_by_its_setting(tmp_path):
+    with pytest.raises(UsageError, match=r"evaluating\.benchmarks"):
+        alignment.settle(Request((), settings={"evaluating": {"benchmarks": [str(tmp_path / "none.jsonl")]}}))
+
+
+def test_a_model_that_is_not_on_this_disk_stops_an_alignment_with_its_choices():
+    with pytest.raises(ModelError, match="--download"):
+        alignment.settle(Request((), model="nobody/no-such-model"))
+
+
+def test_data_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"no train\.jsonl"):
+        alignment.data_files((str(tmp_path),))
