@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
 
+from realign import workflow
 from realign.quality.gates import as_dict
 from realign.report import charts
 from realign.report.conditions import cost_in_words, cost_rows, in_force_rows
@@ -31,7 +31,7 @@ def render_page(run: Run, summary: Summary, found: Evaluation) -> str:
     return environment().get_template("alignment.html").render(
         summary=summary, found=found, tier=TIER_OF[found.decision], drawings=draw(found), meaning=MEANING[summary.tier],
         facts=[fact for fact in figures(summary) if fact[0] not in ("Card", "Report")],
-        settings={name: value for name, value in public(workflow_settings(run)).items() if name != "model"},
+        settings={name: value for name, value in public(workflow.settings_of(run)).items() if name != "model"},
         changed={each.name: each.default for each in summary.changed if each.name != "model"}, versions=versions(),
         times=times([run.stage(state.name) for state in summary.stages]), cost=cost_in_words(summary.cost),
         cost_rows=cost_rows(summary.cost), in_force=in_force_rows(summary.in_force),
@@ -42,7 +42,7 @@ def render_card(run: Run, summary: Summary, found: Evaluation) -> str:
     """The model card."""
     return environment().get_template("model_card.md").render(
         summary=summary, found=found, meaning=MEANING[summary.tier], title=json.dumps(run.id),
-        base=plain(public(workflow_settings(run))["model"] or "a tiny model made on the spot"),
+        base=plain(public(workflow.settings_of(run))["model"] or "a tiny model made on the spot"),
         sources=[{name: plain(value) for name, value in source.items()} for source in sources(run)],
     )  # fmt: skip
 
@@ -53,13 +53,6 @@ def render_data(summary: Summary, found: Evaluation) -> str:
     return (
         json.dumps({"run": summary.run, **values, "verdicts": [as_dict(v) for v in summary.verdicts]}, indent=1) + "\n"
     )
-
-
-def workflow_settings(run: Run) -> Any:
-    """The run's settings."""
-    from realign.workflow import settings_of
-
-    return settings_of(run)
 
 
 def draw(found: Evaluation) -> list[Figure]:

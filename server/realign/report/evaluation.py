@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from realign import workflow
 from realign.quality import metrics
 from realign.quality.evidence import Evidence
 from realign.quality.metrics import Measure
@@ -57,19 +58,12 @@ class Evaluation:
 
 def evaluate(run: Run, summary: Summary) -> Evaluation:
     """Gather it from the records and the verdicts just measured."""
-    evidence = Evidence.of_run(run, workflow_settings(run))
+    evidence = Evidence.of_run(run, workflow.settings_of(run))
     replies = pairs_of_replies(list(run.records("reply")))
     return Evaluation(
         *decide(summary), tuple(compare(evidence)), tuple(tries(run)), tuple(replies),
         curves_of(list(run.records("step"))),
     )  # fmt: skip
-
-
-def workflow_settings(run: Run) -> Any:
-    """The run's settings."""
-    from realign.workflow import settings_of
-
-    return settings_of(run)
 
 
 def decide(summary: Summary) -> tuple[str, str]:

@@ -14,7 +14,6 @@ from realign.align.attempts import measure
 from realign.align.data import prompt_of, tasks_of
 from realign.align.places import base_folder, last_checkpoint, model_folder
 from realign.align.stages.policy import capability_readings, held_out_prompts
-from realign.align.stages.rewards import check_of
 from realign.align.stages.training import reading, some
 from realign.quality.checks.training import capability
 from realign.records import Reading, Reply, Row, make_id
@@ -24,7 +23,7 @@ from realign.work import Work
 
 GATES = capability("evaluate")
 SHOWN = 24  # prompts that are answered by both models for people to read
-BASE, FINAL = "base", "iterate"
+FINAL = "iterate"  # the stage whose model is deployed
 
 
 def inputs(run: Run, settings: Settings) -> str:
@@ -75,11 +74,12 @@ def replies(work: Work, before: Any, after: Any) -> list[Reply]:
 
 def judged(work: Work, prompts: list[tuple[str, str]], answers: list[str]) -> list[bool | None]:
     """Whether each answer is right, where its row has a verifier; None where nothing checks it."""
-    from realign.verify import Check, verify_all
+    from realign.quality.soundness import check_of
+    from realign.verify import verify_all
 
     rows = {row.id: row.data for row in work.run.records("row") if "verifier" in row.data}
     places = [place for place, (name, _) in enumerate(prompts) if name in rows]
-    checks = [(check_of(rows[prompts[place][0]], Check), answers[place]) for place in places]
+    checks = [(check_of(rows[prompts[place][0]]), answers[place]) for place in places]
     found: list[bool | None] = [None] * len(answers)
     for place, outcome in zip(places, verify_all(checks) if checks else [], strict=True):
         found[place] = outcome.verdict == "accept"

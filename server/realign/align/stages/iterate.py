@@ -17,7 +17,6 @@ from realign.align.data import pairs_of, prompt_of
 from realign.align.places import last_checkpoint, model_folder
 from realign.align.stages.optimize import first_knobs, gates, train_once
 from realign.align.stages.preferences import usable
-from realign.align.stages.reward import encoded
 from realign.align.stages.training import some
 from realign.errors import EmptyInput
 from realign.records import Completion, Dropped, Row, make_id
@@ -30,7 +29,6 @@ FEWEST = 30  # pairs of the policy's own words that a round needs
 
 def iterate(work: Work) -> Iterator[Batch]:
     """Sample once, then train from the policy that optimize left until the gates let it through."""
-    from realign.align.models import open_model
 
     before = last_checkpoint(work.run, "optimize")
     base = model_folder(work.run, before, work.settings.model)
@@ -43,9 +41,7 @@ def iterate(work: Work) -> Iterator[Batch]:
             "more optimizing.samples or optimizing.prompts, or a higher optimizing.temperature",
         )  # fmt: skip
     for attempt in attempts(work, GATES, first_knobs(work.settings)):
-        loaded = open_model(base)
-        pairs, known = encoded(work, loaded, rows), encoded(work, loaded, usable(work, "train"))
-        yield train_once(work, attempt, before, base, pairs, known)
+        yield train_once(work, attempt, before, base, rows, usable(work, "train"))
 
 
 def sample_pairs(work: Work, base: Path) -> Batch:

@@ -8,7 +8,7 @@ the chosen answers' own loss beside the preferences' for lost capability.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from realign.align.stages.reward import Encoded, encoded
 from realign.align.stages.training import HELD_OUT, TRAIN, adapter_of, epochs, keep_weights, some, turned
 from realign.quality.checks import training as checks
 from realign.quality.gates import Gate
-from realign.records import Checkpoint
+from realign.records import Checkpoint, Row
 from realign.run import Batch
 from realign.settings import Preference, Settings
 from realign.work import Work
@@ -44,11 +44,9 @@ GATES = gates("optimize")
 def optimize(work: Work) -> Iterator[Batch]:
     """Train from the SFT model until the gates let the policy through."""
     before = last_checkpoint(work.run, "sft")
+    rows = usable(work, "train")
     for attempt in attempts(work, GATES, first_knobs(work.settings)):
-        from realign.align.models import open_model
-
-        pairs = encoded(work, open_model(reference_folder(work)), usable(work, "train"))
-        yield train_once(work, attempt, before, reference_folder(work), pairs, pairs)
+        yield train_once(work, attempt, before, reference_folder(work), rows, rows)
 
 
 def first_knobs(settings: Settings) -> dict[str, Any]:
@@ -56,8 +54,10 @@ def first_knobs(settings: Settings) -> dict[str, Any]:
     return {"rate": 1.0, "steps": 1.0, "beta": settings.preference.beta, "sft_share": 0.0}
 
 
-def train_once(work: Work, attempt: Attempt, before: Checkpoint, base: Path, pairs: Encoded, known: Encoded) -> Batch:
-    """One preference training of the model at `base` on `pairs`, and every reading of the policy that it gives.
+def train_once(
+    work: Work, attempt: Attempt, before: Checkpoint, base: Path, rows: Sequence[Row], known: Sequence[Row]
+) -> Batch:
+    """One preference training of the model at `base` on pairs, and every reading of the policy that it gives.
 
     The reference is the SFT model, wherever the policy begins: drift adds up over the rounds. known: the dataset's
     training pairs, on which overfitting is measured, whatever this round trains on.
@@ -69,8 +69,9 @@ def train_once(work: Work, attempt: Attempt, before: Checkpoint, base: Path, pai
 
     settings, folder = work.settings, reference_folder(work)
     policy, reference = open_model(base), open_model(folder)
-    tested = encoded(work, policy, held_out_pairs(work))
-    stored = [reference_of(work, reference, folder, side) for side in (pairs, tested, known)]
+    pairs, tested = encoded(work, policy, rows), encoded(work, policy, held_out_pairs(work))
+    seen = pairs if rows is known else encoded(work, policy, known)
+    stored = [reference_of(work, reference, folder, side) for side in (pairs, tested, seen)]
     preference = preference_of(settings, attempt)
     schedule = settings.optimizing.schedule or epochs(len(pairs), settings.training, settings.optimizing.rate)
     train_dpo(
@@ -80,7 +81,7 @@ def train_once(work: Work, attempt: Attempt, before: Checkpoint, base: Path, pai
         progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
     )  # fmt: skip
     readings = [
-        *preferences_after(work, attempt, policy, known, stored[2], TRAIN, preference.beta),
+        *preferences_after(work, attempt, policy, seen, stored[2], TRAIN, preference.beta),
         *preferences_after(work, attempt, policy, tested, stored[1], HELD_OUT, preference.beta),
         *drift_readings(work, attempt.number, policy, reference),
         *capability_readings(work, attempt.number, reference, policy),

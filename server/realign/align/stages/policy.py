@@ -1,6 +1,6 @@
 """What optimize and iterate measure of a policy, whatever trained it: drift, certainty, preferences, capability.
 
-    records = policy_readings(work, attempt, policy, ...)
+    drift_readings(work, attempt, policy, reference)        one KL and one entropy a held-out prompt
 
 Drift and entropy are read on answers that the policy itself gives to held-out prompts. Capability is compared with the
 SFT model, item by item.

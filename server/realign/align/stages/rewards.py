@@ -35,19 +35,14 @@ def by_reward_model(work: Work, policy: Any) -> RewardFunction:
 
 def by_verifier(work: Work, policy: Any) -> RewardFunction:
     """1 for an answer that the task's verifier accepts, else 0; an answer that it can't decide on earns nothing."""
-    from realign.verify import Check, verify_all
+    from realign.quality.soundness import check_of
+    from realign.verify import verify_all
 
     def reward(rollouts: Sequence[Rollout]) -> Sequence[float]:
-        checks = [(check_of(rollout.task.facts, Check), rollout.text) for rollout in rollouts]
+        checks = [(check_of(rollout.task.facts), rollout.text) for rollout in rollouts]
         return [float(outcome.verdict == "accept") for outcome in verify_all(checks)]
 
     return reward
-
-
-def check_of(data: dict[str, Any], make: Any) -> Any:
-    """The verifier's check of a task row."""
-    spec = {name: value for name, value in data["verifier"].items() if name != "name"}
-    return make(data["verifier"]["name"], data["answer"], spec)
 
 
 def by_grounding(work: Work, policy: Any) -> RewardFunction:

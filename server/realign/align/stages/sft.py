@@ -25,6 +25,7 @@ from realign.work import Work
 
 if TYPE_CHECKING:
     from realign.align.examples import Example
+    from realign.engine.mlx import Loaded
 
 GATES = (loss_falls("sft"),)
 FEWEST = 10  # rows that can be learned from
@@ -40,6 +41,8 @@ def inputs(run: Run, settings: Settings) -> str:
 
 def fine_tune(work: Work) -> Iterator[Batch]:
     """Read the data, make the base if need be, and train until the gates let it through."""
+    from realign.align.models import open_model
+
     if "rows" not in work.run.done(work.stage):
         work.progress(None, 1, "reading the data")
         found, unusable = read_files(work.run.noted("sources", []))
@@ -48,8 +51,11 @@ def fine_tune(work: Work) -> Iterator[Batch]:
     base = base_folder(work.run, work.settings.model)
     if not work.settings.model:
         base = make_base(work.run, [turn["content"] for row in rows for turn in messages_of(row)])
-    learned, drops = encode(work, base, chats_of(rows, "train"))
-    held_out, more = encode(work, base, some(chats_of(rows, "valid", "test"), work.settings.evaluating.prompts, 0, _id))
+    loaded = open_model(base)
+    learned, drops = encode(work, loaded, chats_of(rows, "train"))
+    held_out, more = encode(
+        work, loaded, some(chats_of(rows, "valid", "test"), work.settings.evaluating.prompts, 0, _id)
+    )
     if "encoded" not in work.run.done(work.stage):
         yield Batch(done=["encoded"], drops=drops + more)
     if len(learned) < FEWEST:
@@ -62,16 +68,13 @@ def _id(row: Row) -> str:
     return row.id
 
 
-def encode(work: Work, base: Path, rows: Sequence[Row]) -> tuple[list[tuple[Row, Example]], list[Dropped]]:
+def encode(work: Work, loaded: Loaded, rows: Sequence[Row]) -> tuple[list[tuple[Row, Example]], list[Dropped]]:
     """(rows with their tokens, drops of those that can't be used)."""
     from realign.align.examples import encode_rows
-    from realign.align.models import open_model
 
     settings = work.settings
     chats: list[dict[str, Any]] = [{"messages": messages_of(row)} for row in rows]
-    examples, faults = encode_rows(
-        open_model(base), chats, learn=settings.fine_tuning.learn, longest=settings.training.longest
-    )
+    examples, faults = encode_rows(loaded, chats, learn=settings.fine_tuning.learn, longest=settings.training.longest)
     drops = [Dropped(rows[f.line - 1].id, "row", "encode", f.reason, f"field {f.field}") for f in faults]
     return [(rows[example.line - 1], example) for example in examples], drops
 
