@@ -210,8 +210,26 @@ class Rating:
     criteria: dict[str, float] = field(default_factory=dict)
 
 
+class Ifd:
+    """Instruction-following difficulty, of whatever holds both mean losses: after the prompt, and without it."""
+
+    __slots__ = ()
+    given: float
+    alone: float
+
+    @property
+    def ifd_loss(self) -> float:
+        """Ratio of the losses (Cherry LLM, 2308.12032): above 1 the prompt misleads."""
+        return self.given / self.alone
+
+    @property
+    def ifd_ppl(self) -> float:
+        """Ratio of the perplexities, which some publications report as IFD."""
+        return math.exp(self.given - self.alone)
+
+
 @dataclass(frozen=True, slots=True)
-class Difficulty:
+class Difficulty(Ifd):
     """How hard a language model finds a completion, with and without its prompt. parent is the prompt.
 
     given and alone are mean losses of the same `tokens` answer tokens, in nats a token: after the prompt, and without.
@@ -225,16 +243,6 @@ class Difficulty:
     tokens: int
     given: float
     alone: float
-
-    @property
-    def ifd_loss(self) -> float:
-        """Ratio of the losses (Cherry LLM, 2308.12032): above 1 the prompt misleads."""
-        return self.given / self.alone
-
-    @property
-    def ifd_ppl(self) -> float:
-        """Ratio of the perplexities, which some publications report as IFD."""
-        return math.exp(self.given - self.alone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from Cherry LLM (2308.12032); that small models suffice, from Superfiltering (24
 from __future__ import annotations
 
 import base64
-import math
 import random
 import re
 import tempfile
@@ -24,7 +23,7 @@ from typing import Any
 
 from realign.engine import Engine, open_engine
 from realign.errors import UsageError
-from realign.records import Completion, Difficulty, Dropped, Passage, Prompt, make_id
+from realign.records import Completion, Difficulty, Dropped, Ifd, Passage, Prompt, make_id
 from realign.run import Run
 from realign.settings import Settings
 from realign.sources.sentences import sentence_spans
@@ -38,22 +37,12 @@ Measured = tuple[list[Difficulty], list[Dropped]]
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
+class Losses(Ifd):
     """Mean losses of the same `tokens` answer tokens, in nats a token, after the prompt and without it."""
 
     tokens: int
     given: float
     alone: float
-
-    @property
-    def ifd_loss(self) -> float:
-        """Ratio of the losses."""
-        return self.given / self.alone
-
-    @property
-    def ifd_ppl(self) -> float:
-        """Ratio of the perplexities."""
-        return math.exp(self.given - self.alone)
 
 
 def inputs(settings: Settings) -> str:

@@ -14,7 +14,7 @@ import json
 from realign import workflow
 from realign.quality.gates import as_dict
 from realign.report import charts
-from realign.report.conditions import cost_in_words, cost_rows, in_force_rows
+from realign.report.conditions import cost_in_words, cost_rows, in_force_rows, machine_rows
 from realign.report.drawings import Figure, times
 from realign.report.evaluation import Evaluation, evaluate
 from realign.report.manifest import sources, versions
@@ -35,6 +35,7 @@ def render_page(run: Run, summary: Summary, found: Evaluation) -> str:
         changed={each.name: each.default for each in summary.changed if each.name != "model"}, versions=versions(),
         times=times([run.stage(state.name) for state in summary.stages]), cost=cost_in_words(summary.cost),
         cost_rows=cost_rows(summary.cost), in_force=in_force_rows(summary.in_force),
+        machines=machine_rows(run),
     )  # fmt: skip
 
 
