@@ -7,6 +7,7 @@ import pytest
 from realign.errors import ModelError, UsageError
 from realign.intake import alignment
 from realign.intake.request import Request
+from realign.run import Run
 
 
 def test_a_benchmark_is_kept_by_its_whole_path(tmp_path, monkeypatch):
@@ -29,3 +30,10 @@ def test_a_model_that_is_not_on_this_disk_stops_an_alignment_with_its_choices():
 def test_data_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"no train\.jsonl"):
         alignment.data_files((str(tmp_path),))
+
+
+def test_an_alignment_of_a_run_is_called_after_its_source(tmp_path):
+    Run.create(tmp_path, "dpo", "my book").note("data_type", "dpo")
+    (made,) = tmp_path.iterdir()
+    assert alignment.called(made) == "my_book"
+    assert alignment.called(tmp_path) == tmp_path.name

@@ -9,6 +9,7 @@ that is made on the spot.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -44,7 +45,15 @@ def data_files(names: Sequence[str]) -> tuple[list[dict[str, str]], str]:
     if not found:
         raise UsageError(f"{place} holds no train.jsonl", "a curated run's folder, or a dataset file", "check the path")
     files = [{"path": str(path), "name": name, "sha256": file_sha256(path)} for path, name in found]
-    return files, place.stem if is_file(place) else place.name
+    return files, place.stem if is_file(place) else called(place)
+
+
+def called(folder: Path) -> str:
+    """What a dataset's folder is called: a run's without its data type and day, which an alignment has of its own."""
+    if not is_file(folder / DATABASE):
+        return folder.name
+    with closing(Run.open(folder)) as run:
+        return re.sub(r"_\d{8}(_\d+)?$", "", folder.name.removeprefix(f"{run.noted('data_type')}_"))
 
 
 def find_data(name: str) -> Path:
