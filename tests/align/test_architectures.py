@@ -11,10 +11,11 @@ import pytest
 from boxes import pairs_of
 
 from realign.align.dpo import train_dpo
-from realign.align.models import open_model
+from realign.align.models import open_model, prepare
 from realign.align.reference import reference_logps
 from realign.align.reward import make_reward_model, train_reward
 from realign.engine.mlx import Loaded
+from realign.errors import ModelError
 from realign.settings import Adapter, Preference, Training
 
 PLAIN = {
@@ -32,6 +33,15 @@ KINDS: dict[str, dict[str, Any]] = {
         "num_heads": 4, "state_size": 16, "conv_kernel": 4, "n_groups": 1, "use_bias": False, "use_conv_bias": True,
         "chunk_size": 16, "time_step_limit": [0.0, 100.0], "time_step_rank": 4, "layer_norm_epsilon": 1e-5, "expand": 2,
     },
+    "qwen3_moe": {
+        "num_experts": 4, "num_experts_per_tok": 2, "decoder_sparse_step": 1, "mlp_only_layers": [],
+        "moe_intermediate_size": 32, "norm_topk_prob": True,
+    },
+    "qwen3_5": {
+        "linear_num_value_heads": 2, "linear_num_key_heads": 1, "linear_key_head_dim": 16,
+        "linear_value_head_dim": 16, "full_attention_interval": 2,
+        "rope_parameters": {"type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.25},
+    },
     "gpt2": {
         "n_ctx": 512, "n_embd": 64, "n_head": 2, "n_layer": 2, "n_positions": 512, "layer_norm_epsilon": 1e-5,
     },
@@ -47,6 +57,7 @@ def make(folder: Path, base: Path, kind: str) -> Loaded:
             (folder / path.name).write_bytes(path.read_bytes())
     size = json.loads((base / "config.json").read_text())["vocab_size"]
     config = {**PLAIN, "model_type": kind, "vocab_size": size, "eos_token_id": 2, **KINDS[kind]}
+    config["text_config"] = dict(config)  # where a model that also sees keeps its language part's numbers
     mx.random.seed(0)
     model_class, arguments = mlx_lm.utils._get_classes(config)
     mlx_lm.utils.save_model(folder, model_class(arguments.from_dict(config)))
@@ -73,3 +84,9 @@ def test_other_architectures_train_on_pairs(base: Path, tmp_path: Path, kind: st
     reward = make_reward_model(open_model(tmp_path / kind), Adapter(layers=2))
     losses = [report.loss for report in train_reward(reward, pairs, [], TRAINING).reports]
     assert losses[0] == pytest.approx(np.log(2), abs=0.05)
+
+
+def test_dora_on_a_mixture_of_experts_is_refused_with_what_to_do(base: Path, tmp_path: Path) -> None:
+    loaded = make(tmp_path / "experts", base, "qwen3_moe")
+    with pytest.raises(ModelError, match=r"dora can't be put onto this model .* adapter\.kind=lora"):
+        prepare(loaded.model, Adapter(kind="dora"))

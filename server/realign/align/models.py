@@ -55,7 +55,8 @@ def attach(model: Any, adapter: Path) -> None:
 def prepare(model: Any, adapter: Adapter, seed: int = 0) -> int:
     """Freeze what stays and add what is trained. Returns how many numbers are trained.
 
-    Equal seeds give equal adapters. Raises ModelError for full training of packed weights, which have no gradient.
+    Equal seeds give equal adapters. Raises ModelError for full training of packed weights, which have no gradient, and
+    for DoRA on layers that mlx-lm has none for.
     """
     from mlx_lm.tuner.utils import linear_to_lora_layers
 
@@ -67,7 +68,11 @@ def prepare(model: Any, adapter: Adapter, seed: int = 0) -> int:
         model.unfreeze()
     else:
         model.freeze()
-        linear_to_lora_layers(model, blocks_of(model, adapter), lora_parameters(adapter), adapter.kind == "dora")
+        try:
+            linear_to_lora_layers(model, blocks_of(model, adapter), lora_parameters(adapter), adapter.kind == "dora")
+        except ValueError as error:  # mixtures of experts have no DoRA in mlx-lm
+            found = f"{adapter.kind} can't be put onto this model ({error})"
+            raise ModelError(found, "layers that mlx-lm can adapt that way", "--set adapter.kind=lora") from error
     if adapter.checkpointing:
         checkpoint_blocks(model)
     mx.eval(model.parameters())
