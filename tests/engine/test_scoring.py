@@ -8,8 +8,10 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx_lm.models.cache import RotatingKVCache
+from mlx_lm.models.gemma2 import Model, ModelArgs
 
-from realign.engine.mlx import Loaded
+from realign.engine import Request
+from realign.engine.mlx import Loaded, sample_tokens
 from realign.engine.scoring import (
     PREFILL,
     digit_logprobs,
@@ -126,3 +128,22 @@ def test_suffixes_that_begin_alike_are_grouped_and_keep_their_last_token() -> No
 def test_equal_suffixes_keep_a_token_each() -> None:
     ((stem, tails),) = stems([list(range(12)), list(range(12))])
     assert (len(stem), tails) == (11, [[11], [11]])
+
+
+@pytest.mark.parametrize("key_value_heads", [1, 2])
+def test_a_model_that_padding_confuses_is_given_one_sequence_at_a_time(loaded: Loaded, key_value_heads: int) -> None:
+    """mlx-lm's Gemma 2 fails on such a batch, or reads it wrongly where it has as many key-value heads as rows."""
+    mx.random.seed(0)
+    sizes = ModelArgs(
+        model_type="gemma2", hidden_size=64, num_hidden_layers=2, intermediate_size=128, num_attention_heads=4,
+        head_dim=32, rms_norm_eps=1e-5, vocab_size=300, num_key_value_heads=key_value_heads, query_pre_attn_scalar=32,
+    )  # fmt: skip
+    model = Model(sizes)
+    gemma = dataclasses.replace(loaded, model=model, scorer=make_scorer(model, 2048))
+    assert loaded.scorer.padded and not gemma.scorer.padded
+    prompts, asked = [tokens(39, 1), tokens(40, 2)], [Request("", 0, 8, 0.0)] * 2
+    together = sample_tokens(gemma, prompts, asked, 2)
+    assert together == [sample_tokens(gemma, [prompt], asked[:1], 1)[0] for prompt in prompts]
+    rated = digit_logprobs(gemma.scorer, prompts, [[[7]], [[7]]], [5, 6], 2)
+    whole = [full_sequence_logprobs(gemma.scorer, [*prompt, 7], [5, 6]) for prompt in prompts]
+    assert np.allclose(np.concatenate(rated), whole, atol=1e-4)

@@ -33,6 +33,7 @@ from realign.engine import scoring
 CPU_TOKENS, METAL_TOKENS = 2048, 16384  # of one scoring pass; a CPU gains nothing from more, only padding
 RECYCLE = 512  # requests after which the generator's caches are let go
 PREFILL_BATCH = 16
+ONE_BY_ONE = "answers one by one: mlx-lm reads this model's prompts of different lengths wrongly side by side"
 EDGES = (" ", ""), ("", " ")  # (after the lead, with the digit): tokenizers put the space in one place or the other
 
 
@@ -65,7 +66,7 @@ def open_folder(folder: Path, *, sharded: bool = False) -> Engine:
         ask=lambda prompt: encode(loaded, render(loaded, prompt)),
         start=tuple(_without_end(loaded, loaded.tokenizer.encode(""))),
         context=loaded.context,
-        notes=(f"mlx {version('mlx')}, {kind}", blas),
+        notes=(f"mlx {version('mlx')}, {kind}", blas, *(() if loaded.scorer.padded else (ONE_BY_ONE,))),
     )
 
 
@@ -187,6 +188,7 @@ def sample_tokens(
     loaded: Loaded, prompts: list[list[int]], requests: Sequence[Request], batch_size: int
 ) -> list[tuple[list[int], Any]]:
     """(tokens, finish) of one answer a prompt, in order; tokens end with the end token where finish is "stop"."""
+    batch_size = batch_size if loaded.scorer.padded else 1
     writer = BatchGenerator(
         loaded.model,
         stop_tokens=[[token] for token in loaded.tokenizer.eos_token_ids],

@@ -25,12 +25,13 @@ WASTE = 1.06  # padded tokens over real tokens that a bucket of prefixes may cos
 class Scorer:
     """A model prepared for measuring. body gives hidden states and head turns them into logits; where the model
     can't be split, body is the whole model and head is None. tokens is the budget of one forward pass; plain says
-    whether the cache can be repeated."""
+    whether the cache can be repeated, padded whether sequences of different lengths can be read side by side."""
 
     model: Any
     body: Callable[..., Any]
     head: Callable[..., Any] | None
     plain: bool
+    padded: bool
     tokens: int
 
 
@@ -44,7 +45,22 @@ def make_scorer(model: Any, tokens: int) -> Scorer:
         same = bool(mx.allclose(head(body(probe)), model(probe), rtol=1e-3, atol=1e-3).item())
     except (TypeError, ValueError, AttributeError):
         same = False
-    return Scorer(model, body, head, plain, tokens) if same else Scorer(model, model, None, plain, tokens)
+    body, head = (body, head) if same else (model, None)
+    padded = not plain or reads_padded(body, len(make_prompt_cache(model)))
+    return Scorer(model, body, head, plain, padded, tokens)
+
+
+def reads_padded(body: Callable[..., Any], layers: int) -> bool:
+    """Whether `body` with plain caches reads two sequences of different lengths, padded on the left, as it reads each
+    alone. mlx-lm's Gemma 2 does not: it lays their mask across its heads, which fails or, worse, works."""
+    rows = [[1, 2, 3, 4], [5, 6]]
+    try:
+        together = body(_padded(rows, left=True), cache=[BatchKVCache([0, 2]) for _ in range(layers)])[:, -1]
+    except ValueError:
+        return False
+    alone = mx.concatenate([body(mx.array([row]))[:, -1] for row in rows])
+    error, size = (mx.linalg.norm(part.astype(mx.float32), axis=-1) for part in (together - alone, alone))
+    return bool((error < 0.05 * size).all().item())  # 16-bit weights round by about 0.01
 
 
 def _hidden(scorer: Scorer, tokens: mx.array, cache: Any = None) -> mx.array:
@@ -174,7 +190,8 @@ def digit_logprobs(
     results: list[np.ndarray] = [np.zeros((0, len(digits)), np.float32)] * len(prefixes)
     keys = [tuple(map(tuple, rows)) for rows in suffixes]
     order = sorted((p for p, key in enumerate(keys) if key), key=lambda p: (keys[p], len(prefixes[p])))
-    for bucket in _prefix_buckets([(keys[p], len(prefixes[p])) for p in order], scorer.tokens, sequences):
+    waste = WASTE if scorer.padded else 1.0
+    for bucket in _prefix_buckets([(keys[p], len(prefixes[p])) for p in order], scorer.tokens, sequences, waste):
         group = [order[b] for b in bucket]
         read = _digits_of_bucket(scorer, [prefixes[p] for p in group], suffixes[group[0]], digits)
         for place, block in zip(group, read, strict=True):
@@ -242,13 +259,15 @@ def _buckets(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield bucket
 
 
-def _prefix_buckets(shapes: Sequence[tuple[Any, int]], budget: int, sequences: int) -> Iterator[list[int]]:
+def _prefix_buckets(
+    shapes: Sequence[tuple[Any, int]], budget: int, sequences: int, waste: float
+) -> Iterator[list[int]]:
     """Places of ascending (suffixes, tokens of the prefix): the same suffixes, close in length, within both limits."""
     bucket: list[int] = []
     for place, (suffixes, length) in enumerate(shapes):
         if bucket:
             first = shapes[bucket[0]]
-            alike = suffixes == first[0] and length <= first[1] * WASTE
+            alike = suffixes == first[0] and length <= first[1] * waste
             if not alike or len(bucket) >= sequences or (len(bucket) + 1) * length > budget:
                 yield bucket
                 bucket = []
