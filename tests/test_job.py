@@ -16,7 +16,7 @@ from realign.hardware.energy import Energy
 from realign.hardware.environment import in_force
 from realign.intake.request import Request
 from realign.intake.start import start_run
-from realign.job.process import Job, carry_on, finish, follow, rebuild, start_stage, stop
+from realign.job.process import Job, carry_on, finish, follow, rebuild, start_stage, started, stop
 from realign.job.progress import Progress, Watch, duration
 from realign.job.record import note_cost, note_work
 from realign.job.worker import as_plain
@@ -55,6 +55,26 @@ def test_a_worker_runs_every_stage_in_a_process_group_of_its_own(run: Run) -> No
     assert [state.status for state in workflow.states(run)] == ["passed"] * 6
     assert [step.stage for step in seen][-1] == "export"
     assert seen[-1].overall == 6
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_worker_is_being_started_waits_until_the_worker_can_be_stopped(
+    run: Run, number: signal.Signals
+) -> None:
+    jobs: list[Job] = []
+
+    def start() -> Job:
+        jobs.append(start_stage(run.folder, "all"))
+        os.kill(os.getpid(), number)
+        return jobs[0]
+
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), started(start):
+            pytest.fail("the signal was lost")
+    finally:
+        signal.signal(number, before)
+    assert len(jobs) == 1 and not jobs[0].running() and not members(jobs[0].process.pid)
 
 
 def test_a_run_records_what_was_in_force_and_what_it_cost(run: Run) -> None:

@@ -23,6 +23,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    def what_decides(self) -> str:
+        """All that an outcome depends on. How much memory there is decides nothing but a sum's rounding."""
+        return self.model_dump_json(exclude={"memory_gb"})
+
 
 class Source(Section):
     """Reading documents and asking about them. Sizes in words, seconds and mebibytes."""

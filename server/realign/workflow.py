@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from realign.align.places import clear_stale
 from realign.align.workflows import ALIGN
 from realign.curate import export
 from realign.curate.workflows import CURATE
@@ -90,7 +91,7 @@ def fingerprints(run: Run, settings: Settings) -> dict[str, str]:
     chain, found = str(run.noted("workflow")) + str(run.noted("data_type")), {}
     for stage in stages_of(run):
         parts = [chain, stage.inputs(run, settings), code_hash(stage.code)]
-        parts += [getattr(settings, section).model_dump_json() for section in stage.sections]
+        parts += [getattr(settings, section).what_decides() for section in stage.sections]
         chain = found[stage.name] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
     return found
 
@@ -124,6 +125,8 @@ def run_stage(
     run.begin(name, find_stage(run, name), prints[name])
     if exported and not run.done("export"):
         export.set_aside(run.folder)
+    if run.noted("workflow") == "align":
+        clear_stale(run, name, prints[name])
     try:
         for batch in stage.act(Work(run, settings, name, stopping, share)):
             run.commit(name, batch)

@@ -55,7 +55,7 @@ def train_dpo(
     batches = batches_of(pairs, rows=training.rows, tokens=training.tokens, seed=training.seed)
     data = make_id(*((pair.prompt, pair.chosen, pair.rejected) for pair in pairs))
     sections = (training, adapter, preference)
-    identity = make_id("dpo", base, data, *(section.model_dump_json() for section in sections))
+    identity = make_id("dpo", base, data, *(section.what_decides() for section in sections))
     prepare(loaded.model, adapter, training.seed)
 
     def arrays(rows: Rows) -> Arrays:

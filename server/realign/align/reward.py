@@ -105,7 +105,7 @@ def train_reward(
     """Train in place; held_out may be empty. Errors are those of loop.train; EmptyInput for no pairs."""
     batches = batches_of(pairs, rows=training.rows, tokens=training.tokens, seed=training.seed)
     data = make_id(*((pair.prompt, pair.chosen, pair.rejected) for pair in pairs))
-    identity = make_id("reward", base, data, training.model_dump_json(), reward.adapter.model_dump_json())
+    identity = make_id("reward", base, data, training.what_decides(), reward.adapter.what_decides())
     sizes = [(len(pair.prompt), len(pair.chosen), len(pair.rejected)) for pair in pairs]
 
     def arrays(rows: Rows) -> Arrays:

@@ -118,7 +118,7 @@ def train_rl(
     prepare(loaded.model, adapter, training.seed)
     source = _Source(loaded, tasks, reward, training, settings)
     sections = (training, adapter, settings)
-    identity = make_id("rl", base, *(task.tokens for task in tasks), *(part.model_dump_json() for part in sections))
+    identity = make_id("rl", base, *(task.tokens for task in tasks), *(part.what_decides() for part in sections))
     reports: list[Report] = []
 
     def tell(report: Report) -> None:

@@ -96,7 +96,7 @@ def train_sft(
     data = make_id(*((example.tokens, example.mask) for example in examples))
     prepare(loaded.model, adapter, training.seed)
     evaluate = (lambda: {"loss": sum_over(row_losses(loaded, held_out))}) if held_out else None
-    identity = make_id("sft", base, data, training.model_dump_json(), adapter.model_dump_json())
+    identity = make_id("sft", base, data, training.what_decides(), adapter.what_decides())
     with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
         return train(
             loaded.model,

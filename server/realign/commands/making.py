@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realign.commands.words import Add, say_json
-from realign.errors import Blocked, UsageError
+from realign.errors import Blocked, Interrupted, UsageError
 from realign.job.process import carry_on
 
 if TYPE_CHECKING:
@@ -78,12 +78,20 @@ def align(words: argparse.Namespace) -> int:
 
 
 def carry_out(words: argparse.Namespace, request: Request) -> int:
-    """Start the run that is asked for, or go on with it, and say what it came to."""
+    """Start the run that is asked for, or go on with it, and say what it came to. Ctrl-C and SIGTERM stop it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return start_and_end(words, request)
+    except KeyboardInterrupt:  # before there is a worker, or after it
+        raise Interrupted("It was stopped", fix="the same command goes on where it stopped") from None
+
+
+def start_and_end(words: argparse.Namespace, request: Request) -> int:
+    """The run, its worker, and the answer."""
     from realign.intake.start import start_run, wanted_stage
     from realign.report.summary import as_text, summarize
     from realign.views.terminal import showing
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with closing(start_run(request)) as run:
         stage = wanted_stage(run, words.stage)
         print(f"realign: working in {run.folder}", file=sys.stderr)

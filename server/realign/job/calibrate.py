@@ -30,7 +30,7 @@ from realign.hardware.knee import knee
 from realign.hardware.machines import Machine, most_gpu_gb, this_machine
 from realign.hardware.memory import bits_on, estimate_memory
 from realign.hardware.models import ModelSize, measure_model
-from realign.job.process import Job, how_it_ended, rebuild, release, start_worker, stop, tail
+from realign.job.process import Job, how_it_ended, rebuild, release, start_worker, started, stop, tail
 from realign.job.progress import HUNG_AFTER, Progress
 
 SECONDS = 600.0
@@ -145,15 +145,13 @@ def run_sweep(folder: Path, kind: str, seconds: float, show: Show) -> Sweep:
     """Start a worker and listen to it until it ends, whatever ends it."""
     found = Sweep(kind)
     with tempfile.TemporaryDirectory(prefix="realign-") as place:
-        job = start_worker(Path(place), kind, "realign.job.measure", str(folder.resolve()), kind, str(seconds))
-        try:
+        words = ("realign.job.measure", str(folder.resolve()), kind, str(seconds))
+        with started(lambda: start_worker(Path(place), kind, *words)) as job:
             for event in listen(job):
                 hear(found, event)
                 show(progress_of(found))
             stop(job)
             check_end(found, job)
-        finally:
-            stop(job)
     show(progress_of(found))
     return found
 

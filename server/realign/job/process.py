@@ -30,6 +30,7 @@ from realign.run import Run
 LOG = "worker.log"
 LOG_LIMIT = 1 << 20  # bytes; a longer log starts anew
 TAIL = 12  # lines of the log shown when a worker crashed
+HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 GRACE = 4.0  # seconds between asking a worker to stop and ending its whole group
 
 
@@ -115,24 +116,54 @@ def carry_on(folder: Path, stage: str, show: Callable[[Progress], None]) -> None
 
     Raises what the worker met, and Interrupted at Ctrl-C, which stops a worker of our own and leaves another's alone.
     """
-    while True:
-        with Watch(folder) as watch:
-            attached = watch.writer()
-        if attached and follow_to_the_end(folder, None, show).status not in ("passed", "warned"):
-            return
-        job = start_stage(folder, stage)
-        try:
-            follow_to_the_end(folder, job, show)
-            finish(job)
-            return
-        except Busy:
-            continue
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"{job.folder.name} was stopped", fix="the same command goes on where it stopped"
-            ) from None
-        finally:
+    try:
+        while True:
+            with Watch(folder) as watch:
+                attached = watch.writer()
+            if attached and follow_to_the_end(folder, None, show).status not in ("passed", "warned"):
+                return
+            try:
+                with started(lambda: start_stage(folder, stage)) as job:
+                    follow_to_the_end(folder, job, show)
+                    finish(job)
+                    return
+            except Busy:
+                continue
+    except KeyboardInterrupt:
+        raise Interrupted(f"{folder.name} was stopped", fix="the same command goes on where it stopped") from None
+
+
+@contextlib.contextmanager
+def started(start: Callable[[], Job]) -> Iterator[Job]:
+    """The worker that `start` starts, stopped at the end however that comes.
+
+    Ctrl-C and SIGTERM wait while it is being started: else they could come when it lives and nobody knows it yet.
+    """
+    job: Job | None = None
+    try:
+        with held_back():
+            job = start()
+        yield job
+    finally:
+        if job is not None:
             stop(job)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait for the end of the block. In the main thread only: no other hears them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in HELD_BACK}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def follow_to_the_end(folder: Path, job: Job | None, show: Callable[[Progress], None]) -> Progress:

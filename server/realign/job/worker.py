@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from realign.engine import OFFLINE
 from realign.errors import Blocked, Busy, EmptyInput, Interrupted, RealignError, StageFailed
 from realign.run import Run, storage_error
 
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
     """Do the work and say how it ended."""
     folder, stage = Path(arguments[0]), arguments[1]
     result_file = keep_stdout()
+    os.environ.update(OFFLINE)  # libraries read it when they are imported, whichever stage imports them first
     stopping = threading.Event()
     guard(stopping, int(arguments[2]) if len(arguments) > 2 else None)
     if len(arguments) > 3:
