@@ -1,16 +1,19 @@
 """Models and adapters: what is trained, and files that mlx-lm's own tools open."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import mlx.core as mx
 import mlx_lm
+import numpy as np
 import pytest
+from mlx import optimizers
 from mlx.utils import tree_flatten, tree_map
 
 from realign.align.adapters import find_adapter, fuse, list_adapters, save_adapter
-from realign.align.models import convert, open_model, prepare, twin, write_model
+from realign.align.models import convert, float_type, open_model, prepare, round_to, twin, write_model
 from realign.engine.mlx import Loaded
 from realign.errors import ModelError, StorageError, UsageError
 from realign.settings import Adapter
@@ -70,6 +73,21 @@ def test_a_fully_trained_model_is_written_as_a_whole_folder(base: Path, tmp_path
     loaded = adapted(base, Adapter(kind="full"))
     model, _ = mlx_lm.load(str(write_model(loaded, base, tmp_path / "whole")))
     assert same(model(PROBE), loaded.model(PROBE))
+
+
+def test_a_small_step_moves_weights_of_16_bit_which_are_written_as_they_came(base: Path, tmp_path: Path) -> None:
+    narrow = shutil.copytree(base, tmp_path / "narrow")
+    loaded = open_model(base)
+    round_to(loaded.model, mx.bfloat16)
+    loaded.model.save_weights(str(narrow / "model.safetensors"))
+    prepare(loaded.model, Adapter(kind="full"))
+    before = loaded.model.layers[0].mlp.up_proj.weight
+    step = tree_map(mx.ones_like, loaded.model.trainable_parameters())
+    optimizers.AdamW(1e-5, weight_decay=0.0, bias_correction=True).update(loaded.model, step)
+    moved = np.array(before - loaded.model.layers[0].mlp.up_proj.weight)
+    assert np.allclose(moved, 1e-5, rtol=0.1)
+    assert float_type(base) == mx.float32
+    assert float_type(write_model(loaded, narrow, tmp_path / "written")) == mx.bfloat16
 
 
 def test_adapters_are_versioned_listed_and_found(base: Path, tmp_path: Path) -> None:

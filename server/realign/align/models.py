@@ -13,13 +13,14 @@ from __future__ import annotations
 import copy
 import functools
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 from mlx import nn
-from mlx.utils import tree_flatten
+from mlx.utils import tree_flatten, tree_unflatten
 
 from realign.engine.accel import use_fast_blas
 from realign.engine.folders import check_folder, read_config
@@ -66,6 +67,7 @@ def prepare(model: Any, adapter: Adapter, seed: int = 0) -> int:
             found = "Full training was asked for, and this model's weights are quantized"
             raise ModelError(found, "weights in 16 or 32 bit", "kind lora, or `mlx_lm.convert --dequantize` first")
         model.unfreeze()
+        model.set_dtype(mx.float32)  # in 16 bit most weights are further apart than a step of 1e-5, which is lost
     else:
         model.freeze()
         try:
@@ -150,7 +152,8 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> Path:
 def write_model(loaded: Loaded, source: Path, folder: Path) -> Path:
     """The whole model as a new folder that mlx_lm.load opens. source: the folder it came from.
 
-    Adapters are fused into the weights first. A model that was unpacked for a CPU is written unpacked.
+    Adapters are fused into the weights first, which are written in the float type that they came in. A model that was
+    unpacked for a CPU is written unpacked.
     """
     import mlx_lm.utils
 
@@ -158,6 +161,7 @@ def write_model(loaded: Loaded, source: Path, folder: Path) -> Path:
     if not any("scales" in module for _, module in loaded.model.named_modules()):
         config = {name: value for name, value in config.items() if not name.startswith("quantization")}
     fuse_in_place(loaded.model)
+    round_to(loaded.model, float_type(source))
 
     def fill(beside: Path) -> None:
         mlx_lm.utils.save(beside, source, loaded.model, loaded.tokenizer, config, donate_model=False)
@@ -165,10 +169,28 @@ def write_model(loaded: Loaded, source: Path, folder: Path) -> Path:
     return write_folder(folder, fill)
 
 
+def float_type(folder: Path) -> mx.Dtype:
+    """The float type that most of a model folder's numbers have; float32 where none is a float. No weight is read."""
+    sizes = Counter({mx.float32: 0})
+    for file in folder.glob("*.safetensors"):
+        arrays: Any = mx.load(str(file))
+        for array in arrays.values():
+            if mx.issubdtype(array.dtype, mx.floating):
+                sizes[array.dtype] += array.size
+    return sizes.most_common(1)[0][0]
+
+
+def round_to(model: Any, kind: mx.Dtype) -> None:
+    """Give the weights a float type, in place, except those that mlx-lm never rounds (the biases of some routers)."""
+    rounds = getattr(model, "cast_predicate", lambda name: True)
+    floats = [
+        (name, array) for name, array in tree_flatten(model.parameters()) if mx.issubdtype(array.dtype, mx.floating)
+    ]
+    model.update(tree_unflatten([(name, array.astype(kind)) for name, array in floats if rounds(name)]))
+
+
 def fuse_in_place(model: Any) -> None:
     """Turn each adapted layer into a plain one of the same function, as mlx_lm.fuse does."""
-    from mlx.utils import tree_unflatten
-
     fused = [(name, module.fuse(dequantize=False)) for name, module in _adapted(model)]
     if fused:
         model.update_modules(tree_unflatten(fused))
