@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from realign import __version__
-from realign.commands import launching, looking, machines, making, readmitting, reviewing
+from realign.commands import launching, looking, machines, making, models, readmitting, reviewing
 from realign.commands.words import EPILOG, say_json
 from realign.errors import RealignError
 from realign.run import storage_error
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--json", action="store_true", help="answer with one JSON object")
         return command
 
-    for subcommands in (making, launching, machines, looking, reviewing, readmitting):
+    for subcommands in (making, models, launching, machines, looking, reviewing, readmitting):
         subcommands.add_to(add)
     add("serve", serve, "the MCP server on stdin and stdout", json=False)
     return top

@@ -1,11 +1,12 @@
 """Adapters on disk, in mlx-lm's own two files, named and versioned: <root>/<name>/v1, v2, ...
 
     info = save_adapter(Path("adapters"), "tides", loaded.model, Adapter(), base, {"loss": 1.2})
-    list_adapters(Path("adapters")), find_adapter(Path("adapters"), "tides@2")
+    list_adapters(Path("adapters")), find_adapter(Path("adapters"), "tides@2"), read_adapter(Path("any/folder"))
     fuse(base, info.folder, Path("out/model"))
 
 `mlx_lm.load(base, adapter_path=info.folder)` and `mlx_lm.fuse` open them. What is ours stands under "realign" in
 adapter_config.json, where mlx-lm does not look. Full training has no adapter: models.write_model writes its folder.
+Looking at adapters imports no mlx; writing one does.
 """
 
 from __future__ import annotations
@@ -18,21 +19,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import mlx.core as mx
-from mlx.utils import tree_flatten
-
-from realign.align.models import blocks_of, lora_parameters, open_model, write_folder, write_model
 from realign.engine.folders import model_identity
 from realign.errors import ModelError, UsageError
 from realign.settings import Adapter
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 VERSION = re.compile(r"v(\d+)")
+CONFIG, WEIGHTS = "adapter_config.json", "adapters.safetensors"
+KINDS = ("lora", "dora", "full")
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterInfo:
-    """An adapter on disk. base_identity changes when the base model does; made: UTC; facts: the caller's."""
+    """An adapter on disk. base_identity changes when the base model does; made: UTC; facts: the caller's.
+
+    An adapter that mlx-lm trained by itself knows its base by name alone, and not when it was made. version is 0 where
+    its folder's name is none.
+    """
 
     name: str
     version: int
@@ -48,6 +51,11 @@ def write_adapter(
     folder: Path, model: Any, adapter: Adapter, base: Path, facts: Mapping[str, Any] | None = None
 ) -> Path:
     """A new folder with adapters.safetensors and adapter_config.json. Raises StorageError when it can't be written."""
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    from realign.align.models import blocks_of, lora_parameters, write_folder
+
     config = {
         "fine_tune_type": adapter.kind,
         "num_layers": blocks_of(model, adapter),
@@ -62,8 +70,8 @@ def write_adapter(
 
     def fill(beside: Path) -> None:
         weights = dict(tree_flatten(model.trainable_parameters()))
-        mx.save_safetensors(str(beside / "adapters.safetensors"), weights, metadata={"format": "mlx"})
-        (beside / "adapter_config.json").write_text(json.dumps(config, indent=4, sort_keys=True), encoding="utf-8")
+        mx.save_safetensors(str(beside / WEIGHTS), weights, metadata={"format": "mlx"})
+        (beside / CONFIG).write_text(json.dumps(config, indent=4, sort_keys=True), encoding="utf-8")
 
     return write_folder(folder, fill)
 
@@ -75,16 +83,16 @@ def save_adapter(
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for an adapter", "1 to 64 letters, digits, dots, dashes, underscores")
     version = max((info.version for info in list_adapters(root) if info.name == name), default=0) + 1
-    return _read(write_adapter(root / name / f"v{version}", model, adapter, base, facts))
+    return read_adapter(write_adapter(root / name / f"v{version}", model, adapter, base, facts))
 
 
 def list_adapters(root: Path) -> list[AdapterInfo]:
     """Every adapter under `root`, by name and version. Folders that are none are passed over."""
     found = []
-    for config in root.glob("*/v*/adapter_config.json"):
+    for config in root.glob(f"*/v*/{CONFIG}"):
         if VERSION.fullmatch(config.parent.name):
             try:
-                found.append(_read(config.parent))
+                found.append(read_adapter(config.parent))
             except ModelError:
                 continue
     return sorted(found, key=lambda info: (info.name, info.version))
@@ -103,25 +111,30 @@ def find_adapter(root: Path, words: str) -> AdapterInfo:
 
 def fuse(base: Path, adapter: Path, folder: Path) -> Path:
     """Base and adapter as one plain model folder, of the same function."""
+    from realign.align.models import open_model, write_model
+
     return write_model(open_model(base, adapter), base, folder)
 
 
-def _read(folder: Path) -> AdapterInfo:
-    """Raises ModelError for a folder whose config is none, or whose weights are missing."""
+def read_adapter(folder: Path) -> AdapterInfo:
+    """An adapter in any folder, ours or mlx-lm's. Raises ModelError for a folder that holds none."""
     try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        ours = config.get("realign", {})
-        if not (folder / "adapters.safetensors").is_file():
-            raise FileNotFoundError("adapters.safetensors is missing")
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        ours, kind = config.get("realign", {}), str(config.get("fine_tune_type", "lora"))
+        if kind not in KINDS:
+            raise ValueError(f"fine_tune_type {kind!r}, expected one of {', '.join(KINDS)}")
+        if not (folder / WEIGHTS).is_file():
+            raise FileNotFoundError(f"{WEIGHTS} is missing")
+        numbered = VERSION.fullmatch(folder.name)
         return AdapterInfo(
-            name=folder.parent.name,
-            version=int(folder.name[1:]),
+            name=folder.parent.name if numbered else folder.name,
+            version=int(numbered[1]) if numbered else 0,
             folder=folder,
-            kind=str(config["fine_tune_type"]),
+            kind=kind,
             base=str(config.get("model", "")),
             base_identity=str(ours.get("base_identity", "")),
             made=str(ours.get("made", "")),
             facts=dict(ours.get("facts", {})),
         )
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(f"{folder} is no adapter ({error})", "adapters.safetensors and adapter_config.json") from None
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise ModelError(f"{folder} is no adapter ({error})", f"{WEIGHTS} and {CONFIG}") from None

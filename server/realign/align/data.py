@@ -29,14 +29,20 @@ def read_files(sources: Sequence[dict[str, str]]) -> tuple[list[Row], list[Dropp
 
     Raises SourceError for a file that changed, EmptySource where no row is left to train on.
     """
+    rows, drops = read_rows(sources)
+    if not any(row.split == "train" for row in rows):
+        shown = "; ".join(drop.detail for drop in drops[:3]) or "no train.jsonl"
+        raise EmptySource(f"The dataset has no row to train on: {shown}", "rows for training", "another dataset")
+    return rows, drops
+
+
+def read_rows(sources: Sequence[dict[str, str]]) -> tuple[list[Row], list[Dropped]]:
+    """The same, whatever splits there are. Raises SourceError for a file that changed."""
     rows: list[Row] = []
     drops: list[Dropped] = []
     for source in sources:
         for found in _read(source):
             (rows if isinstance(found, Row) else drops).append(found)  # type: ignore[arg-type]
-    if not any(row.split == "train" for row in rows):
-        shown = "; ".join(drop.detail for drop in drops[:3]) or "no train.jsonl"
-        raise EmptySource(f"The dataset has no row to train on: {shown}", "rows for training", "another dataset")
     return rows, drops
 
 

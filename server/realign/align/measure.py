@@ -6,8 +6,9 @@ drifts = measure_drift(policy, reference, [as_tokens(policy, prompt, answer)])  
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from realign.align.divergence import row_divergence
 from realign.align.examples import Example
@@ -59,6 +60,19 @@ def sample_answers(
 
     requests = [Request(prompt, seed_of(prompt), max_tokens, temperature) for prompt in prompts]
     return [answer.text for answer in generate(loaded, requests, batch_size)]
+
+
+def rightness(rows: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> list[bool | None]:
+    """Whether each answer is right, where its row has a verifier; None where nothing checks it."""
+    from realign.quality.soundness import check_of
+    from realign.verify import verify_all
+
+    found: list[bool | None] = [None] * len(answers)
+    places = [place for place, row in enumerate(rows) if "name" in (row.get("verifier") or ())]
+    checks = [(check_of(dict(rows[place])), answers[place]) for place in places]
+    for place, outcome in zip(places, verify_all(checks) if checks else [], strict=True):
+        found[place] = outcome.verdict == "accept"
+    return found
 
 
 def as_tokens(loaded: Loaded, prompt: str, answer: str) -> tuple[list[int], list[int]]:

@@ -39,17 +39,18 @@ def open_model(folder: Path, adapter: Path | None = None) -> Loaded:
 
 
 def attach(model: Any, adapter: Path) -> None:
-    """Put a trained adapter onto its model, in place. Raises ModelError for one that does not fit."""
+    """Put a trained adapter onto its model, in place, its dropout off. Raises ModelError for one that does not fit."""
     from mlx_lm.tuner.utils import load_adapters
 
     try:
         load_adapters(model, str(adapter))
-    except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ModelError(
             f"The adapter at {adapter} can't be put onto this model ({str(error)[:300]})",
             "adapters.safetensors and adapter_config.json that were trained on it",
             "the model that adapter_config.json names",
         ) from error
+    model.eval()
     mx.eval(model.parameters())
 
 
@@ -63,9 +64,9 @@ def prepare(model: Any, adapter: Adapter, seed: int = 0) -> int:
 
     mx.random.seed(seed)
     if adapter.kind == "full":
-        if any("scales" in module for _, module in model.named_modules()):
+        if is_quantized(model):
             found = "Full training was asked for, and this model's weights are quantized"
-            raise ModelError(found, "weights in 16 or 32 bit", "kind lora, or `mlx_lm.convert --dequantize` first")
+            raise ModelError(found, "weights in 16 or 32 bit", "kind lora, or `realign convert --dequantize` first")
         model.unfreeze()
         model.set_dtype(mx.float32)  # in 16 bit most weights are further apart than a step of 1e-5, which is lost
     else:
@@ -79,6 +80,11 @@ def prepare(model: Any, adapter: Adapter, seed: int = 0) -> int:
         checkpoint_blocks(model)
     mx.eval(model.parameters())
     return sum(array.size for _, array in tree_flatten(model.trainable_parameters()))
+
+
+def is_quantized(model: Any) -> bool:
+    """Whether some of the weights are packed into fewer bits."""
+    return any("scales" in module for _, module in model.named_modules())
 
 
 def blocks_of(model: Any, adapter: Adapter) -> int:
@@ -129,6 +135,9 @@ def twin(model: Any) -> Any:
 # -- writing --------------------------------------------------------------------------------------------------------
 
 
+UNWRITTEN = "[write]"  # how MLX begins what it says of a full disk, as a RuntimeError
+
+
 def write_folder(folder: Path, fill: Callable[[Path], object]) -> Path:
     """A new folder with what `fill` writes into it, whole or not there. Raises StorageError."""
     if folder.exists():
@@ -139,8 +148,10 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> Path:
         beside.mkdir(parents=True)
         fill(beside)
         beside.rename(folder)
-    except OSError as error:
-        reason = error.strerror or error
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        if isinstance(error, RuntimeError) and UNWRITTEN not in str(error):
+            raise
         raise StorageError(
             f"{folder} can't be written ({reason})", "a folder that can be written, with room"
         ) from error
@@ -155,16 +166,21 @@ def write_model(loaded: Loaded, source: Path, folder: Path) -> Path:
     Adapters are fused into the weights first, which are written in the float type that they came in. A model that was
     unpacked for a CPU is written unpacked.
     """
+    fuse_in_place(loaded.model)
+    return write_weights(loaded.model, loaded.tokenizer, source, folder)
+
+
+def write_weights(model: Any, tokenizer: Any, source: Path, folder: Path) -> Path:
+    """The same of a model without adapters and a tokenizer."""
     import mlx_lm.utils
 
     config = read_config(source)
-    if not any("scales" in module for _, module in loaded.model.named_modules()):
+    if not is_quantized(model):
         config = {name: value for name, value in config.items() if not name.startswith("quantization")}
-    fuse_in_place(loaded.model)
-    round_to(loaded.model, float_type(source))
+    round_to(model, float_type(source))
 
     def fill(beside: Path) -> None:
-        mlx_lm.utils.save(beside, source, loaded.model, loaded.tokenizer, config, donate_model=False)
+        mlx_lm.utils.save(beside, source, model, tokenizer, config, donate_model=False)
 
     return write_folder(folder, fill)
 
@@ -189,9 +205,12 @@ def round_to(model: Any, kind: mx.Dtype) -> None:
     model.update(tree_unflatten([(name, array.astype(kind)) for name, array in floats if rounds(name)]))
 
 
-def fuse_in_place(model: Any) -> None:
-    """Turn each adapted layer into a plain one of the same function, as mlx_lm.fuse does."""
-    fused = [(name, module.fuse(dequantize=False)) for name, module in _adapted(model)]
+def fuse_in_place(model: Any, dequantize: bool = False) -> None:
+    """Turn each adapted layer into a plain one of the same function, as mlx_lm.fuse does.
+
+    A layer whose weights are packed is packed again, which rounds the sum; dequantize leaves it unpacked.
+    """
+    fused = [(name, module.fuse(dequantize=dequantize)) for name, module in _adapted(model)]
     if fused:
         model.update_modules(tree_unflatten(fused))
         mx.eval(model.parameters())
@@ -201,24 +220,40 @@ def _adapted(model: nn.Module) -> Iterator[tuple[str, Any]]:
     return ((name, module) for name, module in model.named_modules() if hasattr(module, "fuse"))
 
 
-def convert(source: Path, folder: Path, bits: int | None = None, group_size: int = 64) -> Path:
+def convert(
+    source: Path,
+    folder: Path,
+    bits: int | None = None,
+    group_size: int = 64,
+    dtype: str | None = None,
+    dequantize: bool = False,
+) -> Path:
     """A Hugging Face folder as an MLX one, quantized to `bits` where they are given. Nothing is downloaded.
 
-    Raises ModelError for a folder that brings code or no safetensors, or that mlx-lm does not know.
+    dtype: of weights that are not packed; None is what config.json says. dequantize: unpack a quantized folder. Raises
+    ModelError for a folder that brings code or no safetensors, that mlx-lm does not know, or that is packed already.
     """
     from mlx_lm import convert as convert_folder
+    from mlx_lm.utils import load_model
 
-    check_folder(source)
+    if "quantization" in read_config(check_folder(source)) and bits is not None:
+        raise ModelError(f"{source} is quantized already", "weights in 16 or 32 bit", "--dequantize it first")
 
     def fill(beside: Path) -> None:
         beside.rmdir()  # mlx-lm wants to make it itself
         try:
-            convert_folder(str(source), str(beside), quantize=bits is not None, q_bits=bits, q_group_size=group_size)
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            convert_folder(
+                str(source), str(beside), quantize=bits is not None, q_bits=bits, q_group_size=group_size,
+                dtype=dtype, dequantize=dequantize,
+            )  # fmt: skip
+            load_model(beside, lazy=True)  # names and shapes, before anybody trusts it
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+            if UNWRITTEN in str(error):
+                raise
             raise ModelError(
                 f"{source} can't be converted ({type(error).__name__}: {str(error)[:300]})",
                 "a model whose architecture mlx-lm knows" + (f", in weights that {bits} bit can hold" if bits else ""),
-                "no quantization, or another group size",
+                "no quantization, or another group size" if bits else "a version of mlx-lm that knows it",
             ) from error
         if bits is not None and not _quantized(beside):
             found = f"No weight of {source} can be cut into groups of {group_size}, so none was quantized"

@@ -62,23 +62,31 @@ def last_checkpoint(run: Run, stage: str) -> Checkpoint:
     return mine[-1]
 
 
+def plain_folder(run: Run, checkpoint: Checkpoint) -> Path:
+    """Where a checkpoint is one plain model folder, or will be when a later stage needs it."""
+    folder = run.folder / checkpoint.folder
+    return folder if folder.name == "model" else folder.with_name("fused")
+
+
 def model_folder(run: Run, checkpoint: Checkpoint, model: str) -> Path:
     """A checkpoint as one plain model folder; an adapter is fused with the model that it was trained on, once."""
-    folder = run.folder / checkpoint.folder
-    if folder.name == "model":
-        return folder
-    fused = folder.with_name("fused")
-    if not fused.is_dir():
+    plain = plain_folder(run, checkpoint)
+    if not plain.is_dir():
         from realign.align.adapters import fuse
 
-        fuse(parent_folder(run, checkpoint, model), folder, fused)
-    return fused
+        fuse(parent_folder(run, checkpoint, model), run.folder / checkpoint.folder, plain)
+    return plain
 
 
 def parent_folder(run: Run, checkpoint: Checkpoint, model: str) -> Path:
     """The model folder that a checkpoint was trained from."""
-    before = next((each for each in run.records("checkpoint") if each.id == checkpoint.parent), None)
+    before = checkpoint_before(run, checkpoint)
     return model_folder(run, before, model) if before else base_folder(run, model)
+
+
+def checkpoint_before(run: Run, checkpoint: Checkpoint) -> Checkpoint | None:
+    """The checkpoint that this one was trained from; None for the base model."""
+    return next((each for each in run.records("checkpoint") if each.id == checkpoint.parent), None)
 
 
 def checkpoint_of(run: Run, stage: str, number: int, folder: Path, parent: str, knobs: dict[str, object]) -> Checkpoint:

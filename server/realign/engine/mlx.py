@@ -78,6 +78,17 @@ def on_metal() -> bool:
 def load(folder: Path, *, sharded: bool = False) -> Loaded:
     """Weights and tokenizer, never from anywhere else than `folder` and without running its code."""
     config = read_config(check_folder(folder))
+    model, tokenizer = read_weights(folder, sharded=sharded)
+    if not on_metal():
+        model = _as_float32(model, config)
+    limit = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
+    scorer = scoring.make_scorer(model, METAL_TOKENS if on_metal() else CPU_TOKENS)
+    return Loaded(model, tokenizer, scorer, int(limit or 1 << 30), _specials(tokenizer))
+
+
+def read_weights(folder: Path, *, sharded: bool = False) -> tuple[Any, Any]:
+    """(model, tokenizer) with the weights in the types of their files. Raises ModelError."""
+    config = read_config(check_folder(folder))
     if sharded:
         check_shards(config, mx.distributed.init().size())
     read = mlx_lm.utils.sharded_load if sharded else mlx_lm.utils.load
@@ -89,11 +100,7 @@ def load(folder: Path, *, sharded: bool = False) -> Loaded:
             "a model folder that mlx_lm can load",
             "`mlx_lm.convert` on the original, or `--author extractive`, which needs no model",
         ) from error
-    if not on_metal():
-        model = _as_float32(model, config)
-    limit = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
-    scorer = scoring.make_scorer(model, METAL_TOKENS if on_metal() else CPU_TOKENS)
-    return Loaded(model, tokenizer, scorer, int(limit or 1 << 30), _specials(tokenizer))
+    return model, tokenizer
 
 
 def check_shards(config: dict[str, Any], ranks: int) -> None:

@@ -74,16 +74,10 @@ def replies(work: Work, before: Any, after: Any) -> list[Reply]:
 
 def judged(work: Work, prompts: list[tuple[str, str]], answers: list[str]) -> list[bool | None]:
     """Whether each answer is right, where its row has a verifier; None where nothing checks it."""
-    from realign.quality.soundness import check_of
-    from realign.verify import verify_all
+    from realign.align.measure import rightness
 
-    rows = {row.id: row.data for row in work.run.records("row") if "verifier" in row.data}
-    places = [place for place, (name, _) in enumerate(prompts) if name in rows]
-    checks = [(check_of(rows[prompts[place][0]]), answers[place]) for place in places]
-    found: list[bool | None] = [None] * len(answers)
-    for place, outcome in zip(places, verify_all(checks) if checks else [], strict=True):
-        found[place] = outcome.verdict == "accept"
-    return found
+    rows = {row.id: row.data for row in work.run.records("row")}
+    return rightness([rows[name] for name, _ in prompts], answers)
 
 
 def task_readings(work: Work, before: Any, after: Any) -> list[Reading]:
