@@ -20,7 +20,8 @@ from realign.job.process import Job, carry_on, finish, follow, rebuild, start_st
 from realign.job.progress import Progress, Watch, duration
 from realign.job.record import note_cost, note_work
 from realign.job.worker import as_plain
-from realign.run import Run
+from realign.run import Batch, Run
+from realign.work import Work
 
 QUICK = {"source": {"prompts_per_passage": 3}, "gates": EASY}
 
@@ -252,6 +253,21 @@ def test_progress_tells_rate_and_time_left_from_what_was_committed(run: Run) -> 
     assert progress.rate == pytest.approx(5.0, rel=0.1)
     assert progress.seconds_left == pytest.approx(10.0, rel=0.1)
     assert str(progress).startswith("source (1 of 6): 60 of 110, 5.0/s, 10 s left, reading")
+
+
+def test_steps_longer_than_the_window_still_have_a_rate_and_who_has_seen_none_believes_the_stage(run: Run) -> None:
+    with run.writing("a test"), Watch(run.folder) as watch:
+        run.begin("source", 0, "x")
+        work = Work(run, workflow.settings_of(run), "source")
+        work.progress(3, 10, "loss 0.5", rate=0.02)
+        assert watch.look().rate == 0.02 and watch.look().seconds_left == pytest.approx(350)
+        watch.seen[0] = (time.monotonic() - 40.0, 3)
+        work.progress(10, 10, "loss 0.4")
+        assert watch.look().rate == pytest.approx(7 / 40, rel=0.1)
+        assert watch.look().seconds_left is None
+        work.say("measuring held-out rows")
+        run.commit("source", Batch(["attempt 1"]))
+        assert str(watch.look()) == "source (1 of 6): 10 of 10, 0.2/s, measuring held-out rows"
 
 
 def test_a_stage_without_a_sign_of_life_for_ten_minutes_is_said_to_hang(run: Run) -> None:

@@ -53,6 +53,7 @@ CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY, at REAL NOT NULL, stage TEXT, message TEXT NOT NULL, data TEXT);
 """
 DATABASE, LOCK = "run.db", "run.lock"
+PACE = "pace"  # the note with a stage's own word on its rate
 
 
 @dataclass(slots=True)
@@ -290,10 +291,11 @@ class Run:
             self.db.execute(f"DELETE FROM {table} WHERE stage = ?", (stage,))
         self.db.execute("DELETE FROM stages WHERE name = ?", (stage,))
 
-    def progress(self, stage: str, done: int | None, total: int, message: str) -> None:
-        """Say how far a stage is, in inputs. None leaves the count that the committed batches give."""
+    def progress(self, stage: str, done: int | None, total: int | None, message: str) -> None:
+        """Say how far a stage is, in inputs. None leaves the total, and the count that the committed batches give."""
         self.db.execute(
-            "UPDATE stages SET done = COALESCE(?, done), total = ?, message = ?, updated = ? WHERE name = ?",
+            "UPDATE stages SET done = COALESCE(?, done), total = COALESCE(?, total), message = ?, updated = ?"
+            " WHERE name = ?",
             (done, total, message, time.time(), stage),
         )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from realign.errors import Interrupted
-from realign.run import Batch, Run
+from realign.run import PACE, Batch, Run
 from realign.settings import Settings
 
 Answer = Callable[[Sequence[Any]], Batch]
@@ -34,13 +34,22 @@ class Work:
     share: Share | None = None
     said: float = field(default=0.0)
 
-    def progress(self, done: int | None, total: int, message: str = "") -> None:
-        """Say how far the stage is, at most five times a second. Raises Interrupted when it should stop."""
+    def progress(self, done: int | None, total: int | None, message: str = "", rate: float | None = None) -> None:
+        """Say how far the stage is, at most five times a second. Raises Interrupted when it should stop.
+
+        None leaves what was said before. rate: inputs a second, where the stage knows it better than who looks on.
+        """
         if self.stopping():
             raise Interrupted(f"{self.stage} was stopped", fix="the same command goes on where it stopped")
-        if done is None or done >= total or time.monotonic() - self.said > 0.2:
+        if done is None or total is None or done >= total or time.monotonic() - self.said > 0.2:
             self.run.progress(self.stage, done, total, message)
+            if rate:
+                self.run.note(PACE, {"stage": self.stage, "rate": rate})
             self.said = time.monotonic()
+
+    def say(self, message: str) -> None:
+        """Say what the stage does beside its inputs; how far it is stays. Raises Interrupted when it should stop."""
+        self.progress(None, None, message)
 
     def each(
         self,

@@ -41,7 +41,7 @@ def attempts(work: Work, gates: Sequence[Gate], knobs: Knobs) -> Iterator[Attemp
         attempt = Attempt(number, knobs)
         if attempt.key not in work.run.done(work.stage):
             yield attempt
-            work.progress(number, number, f"measuring attempt {number}")
+            work.say(f"measuring attempt {number}")
         rejected = [verdict for verdict in measure(work, gates) if verdict.tier == "REJECT"]
         changed, remedies = remedied(knobs, rejected)
         if not remedies or number == MOST:

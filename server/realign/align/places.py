@@ -22,13 +22,17 @@ TINY_LAYERS, TINY_WIDTH = 3, 128
 
 
 def clear_stale(run: Run, stage: str, fingerprint: str) -> None:
-    """Remove what a stage and those after it left on the disk under other settings, data or code, deployed model and
-    all. Killed on the way, it is done again: only then is it noted whose weights lie there."""
+    """Remove what a stage and those after it left on the disk under other settings, data or code.
+
+    What was deployed goes in any case: a stage that runs again has not passed yet. Killed on the way, it is done again,
+    since it is noted last whose weights lie there.
+    """
+    shutil.rmtree(run.folder / "model", ignore_errors=True)
     if run.noted(f"weights of {stage}") == fingerprint:
         return
     stages, folder = run.noted("stages"), run.folder / "checkpoints"
     after = [folder / name for name in stages[stages.index(stage) :]]
-    for place in [run.folder / "model", *reversed(after), *([folder] if stage == stages[0] else [])]:
+    for place in [*reversed(after), *([folder] if stage == stages[0] else [])]:
         shutil.rmtree(place, ignore_errors=True)
     run.note(f"weights of {stage}", fingerprint)
 
@@ -36,6 +40,11 @@ def clear_stale(run: Run, stage: str, fingerprint: str) -> None:
 def base_folder(run: Run, model: str) -> Path:
     """The base model's folder; for "" the tiny one of this run."""
     return Path(model) if model else run.folder / "checkpoints" / "base"
+
+
+def is_deployed(run: Run) -> bool:
+    """Whether the aligned model is where it is looked for."""
+    return (run.folder / "model").is_dir()
 
 
 def make_base(run: Run, texts: list[str]) -> Path:

@@ -36,7 +36,9 @@ class Telling:
         )
         if report.held_out or report.step % max(1, report.steps // POINTS) == 0 or report.step == report.steps:
             self.keep(report)
-        self.work.progress(report.step, report.steps, line(report, self.attempt))
+        left = report.steps - report.step
+        rate = left / report.seconds_left if report.seconds_left else None
+        self.work.progress(report.step, report.steps, line(report, self.attempt), rate)
 
     def keep(self, report: Report) -> None:
         """Commit a point of the curve."""

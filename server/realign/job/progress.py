@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from realign.run import Run, StageState
+from realign.run import PACE, Run, StageState
 
 HUNG_AFTER = 600.0  # seconds without a sign of life before it is said
 WINDOW = 30.0  # seconds over which a rate is measured
+MOVES = 4  # moves that a rate rests on, however long they took
 DOING = "doing"  # the note that says what a worker does before its first stage
 
 
@@ -107,24 +108,30 @@ class Watch:
         status = state.status
         if status == "running" and not self.writer():
             status = "cancelled"
-        rate = self._rate(state)
-        left = (state.total - state.done) / rate if rate and status == "running" and state.total else None
+        rate = self._rate(state) or self._told(state)
+        left = (state.total - state.done) / rate if rate and status == "running" and state.total > state.done else None
         quiet = time.time() - (state.updated or time.time())
-        return Progress(
-            state.name, status, place + 1, len(states), state.done, state.total, rate, left, state.message, quiet
-        )
+        done = min(state.done, state.total) if state.total else state.done
+        return Progress(state.name, status, place + 1, len(states), done, state.total, rate, left, state.message, quiet)
+
+    def _told(self, state: StageState) -> float | None:
+        """The rate that the stage itself told, until this watch has seen one."""
+        pace = self.run.noted(PACE, {})
+        return float(pace["rate"]) if pace.get("stage") == state.name and state.status == "running" else None
 
     def _rate(self, state: StageState) -> float | None:
-        """Inputs a second in the window; None before anything was seen to move."""
+        """Inputs a second in the window, or between the last moves where inputs take longer than that; None before
+        anything was seen to move."""
         now = time.monotonic()
         if state.name != self.stage or (self.seen and self.seen[-1][1] > state.done):
             self.seen.clear()
             self.stage = state.name
-        self.seen.append((now, state.done))
-        while now - self.seen[0][0] > WINDOW:
+        if not self.seen or state.done > self.seen[-1][1]:
+            self.seen.append((now, state.done))
+        while len(self.seen) > MOVES and now - self.seen[0][0] > WINDOW:
             self.seen.popleft()
-        first, done = self.seen[0]
-        return (state.done - done) / (now - first) if state.done > done and now > first else None
+        (first, before), (last, done) = self.seen[0], self.seen[-1]
+        return (done - before) / (last - first) if done > before else None
 
 
 def _present(states: Sequence[StageState]) -> int:

@@ -139,15 +139,16 @@ def stages_to_run(run: Run, which: str) -> list[str]:
 def is_current(run: Run, name: str) -> bool:
     """True when a stage has passed with the present settings, inputs, code and thresholds: nothing is left to do.
 
-    A dataset whose files were removed since is written again from its records.
+    A dataset whose files were removed since is written again from its records, and so is an aligned model.
 
     Thresholds are no part of a stage's fingerprint: other ones change no record, only the gates are measured again.
     """
     from realign import workflow
+    from realign.align.places import is_deployed
     from realign.curate.export import is_written
 
     passed = workflow.states(run)[workflow.find_stage(run, name)].status in ("passed", "warned")
-    if name == "export" and not is_written(run):
+    if (name == "export" and not is_written(run)) or (name == "evaluate" and not is_deployed(run)):
         return False
     return passed and run.noted(f"thresholds of {name}") == thresholds(run)
 

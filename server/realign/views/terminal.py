@@ -57,7 +57,10 @@ def bars() -> Iterator[Show]:
             if not progress.stage:
                 return
             if progress.stage not in tasks:
-                tasks[progress.stage] = live.add_task(f"{progress.place}/{progress.stages} {progress.stage}", note="")
+                for before in tasks.values():  # their end may have come between two looks
+                    live.update(before, note="passed")
+                name = f"{progress.place}/{progress.stages} {progress.stage}"
+                tasks[progress.stage] = live.add_task(name, total=None, note="")
             live.update(
                 tasks[progress.stage], total=progress.total or None, completed=progress.done, note=_note(progress)
             )

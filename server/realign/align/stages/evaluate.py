@@ -39,13 +39,14 @@ def compare_models(work: Work) -> Iterator[Batch]:
 
     final = model_folder(work.run, last_checkpoint(work.run, FINAL), work.settings.model)
     if "compared" not in work.run.done(work.stage):
+        work.say("opening both models")
         before = open_model(base_folder(work.run, work.settings.model))
         after = open_model(final)
         readings = [*capability_readings(work, 1, before, after), *task_readings(work, before, after)]
         yield Batch(done=["compared"], records=[*readings, *replies(work, before, after)])
     if not any(verdict.tier == "REJECT" for verdict in measure(work, GATES)):
         deploy(final, work.run.folder / "model")
-    work.progress(None, 1, "compared")
+        work.progress(None, 1, "deployed")
 
 
 def deploy(final: Path, folder: Path) -> None:
@@ -65,6 +66,7 @@ def replies(work: Work, before: Any, after: Any) -> list[Reply]:
     limit, texts = work.settings.optimizing.max_tokens, [prompt for _, prompt in prompts]
     found = []
     for when, loaded in (("before", before), ("after", after)):
+        work.say(f"answering {len(prompts)} held-out prompts, {when}")
         answers = sample_answers(loaded, texts, seed=0, max_tokens=limit, temperature=0.0)
         for (name, prompt), answer, right in zip(prompts, answers, judged(work, prompts, answers), strict=True):
             identity = make_id("reply", when, name)

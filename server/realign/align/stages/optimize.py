@@ -68,10 +68,12 @@ def train_once(
     from realign.engine.folders import model_identity
 
     settings, folder = work.settings, reference_folder(work)
+    work.say("opening policy and reference")
     policy, reference = open_model(base), open_model(folder)
     pairs, tested = encoded(work, policy, rows), encoded(work, policy, held_out_pairs(work))
     seen = pairs if rows is known else encoded(work, policy, known)
     stored = [reference_of(work, reference, folder, side) for side in (pairs, tested, seen)]
+    work.say("preparing the first step")
     preference = preference_of(settings, attempt)
     schedule = settings.optimizing.schedule or epochs(len(pairs), settings.training, settings.optimizing.rate)
     train_dpo(
@@ -80,6 +82,7 @@ def train_once(
         checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state", base=model_identity(base),
         progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
     )  # fmt: skip
+    work.say(f"measuring {len(tested)} held-out pairs")
     readings = [
         *preferences_after(work, attempt, policy, seen, stored[2], TRAIN, preference.beta),
         *preferences_after(work, attempt, policy, tested, stored[1], HELD_OUT, preference.beta),

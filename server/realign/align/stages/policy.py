@@ -36,7 +36,7 @@ def drift_readings(work: Work, attempt: int, policy: Any, reference: Any) -> lis
     from realign.align.measure import as_tokens, measure_drift, sample_answers
 
     optimizing, prompts = work.settings.optimizing, held_out_prompts(work)
-    work.progress(None, 1, f"sampling {len(prompts)} held-out answers")
+    work.say(f"sampling {len(prompts)} held-out answers")
     answers = sample_answers(
         policy, [prompt for _, prompt in prompts], seed=work.settings.evaluating.seed,
         max_tokens=optimizing.max_tokens, temperature=1.0,
@@ -86,7 +86,7 @@ def capability_readings(work: Work, attempt: int, before: Any, after: Any) -> li
 
     found = []
     for name, items in benchmarks(work).items():
-        work.progress(None, 1, f"measuring {name}: {len(items)} items")
+        work.say(f"measuring {name}: {len(items)} items")
         scores = zip(items, score_items(before, items), score_items(after, items), strict=True)
         found += [reading(work, attempt, "capability", name, i.id, {"before": b, "after": a}) for i, b, a in scores]
     return found

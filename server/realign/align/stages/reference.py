@@ -46,8 +46,8 @@ def freeze_reference(work: Work) -> Iterator[Batch]:
         reference, pairs, work.run.folder / FOLDER, model_identity(folder), stopping=work.stopping,
         progress=lambda done, total: work.progress(done, total, "reading the pairs with the reference"),
     )  # fmt: skip
+    work.say("measuring that the policy begins at its reference")
     yield Batch(done=["reference"], records=list(start_readings(work, 1, open_model(folder), reference)))
-    work.progress(None, max(1, len(pairs)), "measured")
 
 
 def start_readings(work: Work, attempt: int, policy: Any, reference: Any) -> list[Reading]:

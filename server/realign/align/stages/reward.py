@@ -44,6 +44,7 @@ def train_once(work: Work, attempt: Attempt) -> Batch:
 
     settings, before = work.settings, last_checkpoint(work.run, "sft")
     base = model_folder(work.run, before, settings.model)
+    work.say("opening the model")
     loaded = open_model(base)
     trained = encoded(work, loaded, usable(work, "train"))
     tested = encoded(work, loaded, held_out_pairs(work))
@@ -55,6 +56,7 @@ def train_once(work: Work, attempt: Attempt) -> Batch:
         turned(settings.training, schedule, attempt.knobs), checkpoints=folder / "state", base=model_identity(base),
         progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
     )  # fmt: skip
+    work.say(f"scoring {len(trained)} training and {len(tested)} held-out pairs")
     sample = some(trained, settings.evaluating.prompts, settings.evaluating.seed, lambda both: both[0].id)
     readings = [*rewards(work, attempt, model, TRAIN, sample), *rewards(work, attempt, model, HELD_OUT, tested)]
     note_baselines(work, model, trained, tested)

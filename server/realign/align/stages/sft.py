@@ -41,16 +41,17 @@ def inputs(run: Run, settings: Settings) -> str:
 
 def fine_tune(work: Work) -> Iterator[Batch]:
     """Read the data, make the base if need be, and train until the gates let it through."""
-    from realign.align.models import open_model
-
     if "rows" not in work.run.done(work.stage):
-        work.progress(None, 1, "reading the data")
+        work.say("reading the data")
         found, unusable = read_files(work.run.noted("sources", []))
         yield Batch(done=["rows"], records=list(found), drops=unusable)
     rows: list[Row] = list(work.run.records("row"))
     base = base_folder(work.run, work.settings.model)
     if not work.settings.model:
         base = make_base(work.run, [turn["content"] for row in rows for turn in messages_of(row)])
+    work.say("opening the model")
+    from realign.align.models import open_model  # takes seconds
+
     loaded = open_model(base)
     learned, drops = encode(work, loaded, chats_of(rows, "train"))
     held_out, more = encode(
@@ -93,12 +94,15 @@ def train_once(
     from realign.engine.folders import model_identity
 
     loaded, tested = open_model(base), [example for _, example in held_out]
+    work.say(f"measuring {len(tested)} held-out rows before the training")
     before = row_losses(loaded, tested)
+    work.say("preparing the first step")
     train_sft(
         loaded, [example for _, example in learned], tested, training_of(work, attempt, len(learned), loaded),
         adapter_of(work.settings), checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state",
         base=model_identity(base), progress=Telling(work, attempt.number, ""), stopping=work.stopping,
     )  # fmt: skip
+    work.say(f"measuring {len(tested)} held-out rows after it")
     after = row_losses(loaded, tested)
     readings = [
         reading(work, attempt.number, "loss", HELD_OUT, row.id, {
