@@ -335,6 +335,9 @@ TROUBLE = {
 
 def storage_error(error: OSError | sqlite3.Error) -> StorageError:
     """What a disk, folder or database refused, in words."""
+    if isinstance(error, FileNotFoundError):
+        found = f"{error.filename or error} is not there"
+        return StorageError(found, "every file that the run was started with", "put it back, then the same command")
     if isinstance(error, OSError):
         where = error.filename or "A file or a disk"
         return StorageError(

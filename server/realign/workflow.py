@@ -20,7 +20,7 @@ from realign.align.places import clear_stale
 from realign.align.workflows import ALIGN
 from realign.curate import export
 from realign.curate.workflows import CURATE
-from realign.errors import Blocked, Interrupted, UsageError
+from realign.errors import Blocked, Interrupted, RealignError, UsageError
 from realign.quality.dropped import require_left
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Verdict, as_dict, judge_gate, worst
@@ -67,7 +67,7 @@ def find_stage(run: Run, name: str) -> int:
 
 def next_stage(run: Run) -> str:
     """The first stage that has not passed with what is asked for now, or "" when all have."""
-    prints = fingerprints(run, settings_of(run))
+    prints = fingerprints(run, settings_of(run), looking=True)
     for stage in stages_of(run):
         state = run.stage(stage.name)
         if state.status not in ("passed", "warned") or state.fingerprint != prints[stage.name]:
@@ -77,7 +77,7 @@ def next_stage(run: Run) -> str:
 
 def states(run: Run) -> list[StageState]:
     """Every stage's state in order; one that passed under other settings, inputs or code is stale."""
-    prints = fingerprints(run, settings_of(run))
+    prints = fingerprints(run, settings_of(run), looking=True)
     found = []
     for stage in stages_of(run):
         state = run.stage(stage.name)
@@ -86,11 +86,22 @@ def states(run: Run) -> list[StageState]:
     return found
 
 
-def fingerprints(run: Run, settings: Settings) -> dict[str, str]:
-    """What each stage's outcome depends on, as one hash a stage; each contains the one before it."""
+def fingerprints(run: Run, settings: Settings, looking: bool = False) -> dict[str, str]:
+    """What each stage's outcome depends on, as one hash a stage; each contains the one before it.
+
+    looking: a stage whose inputs (a model, a benchmark's file) are gone by now counts as what it was made from then;
+    else that raises what reading them raised.
+    """
     chain, found = str(run.noted("workflow")) + str(run.noted("data_type")), {}
     for stage in stages_of(run):
-        parts = [chain, stage.inputs(run, settings), code_hash(stage.code)]
+        try:
+            inputs = stage.inputs(run, settings)
+        except (OSError, RealignError):
+            if not looking:
+                raise
+            chain = found[stage.name] = run.stage(stage.name).fingerprint
+            continue
+        parts = [chain, inputs, code_hash(stage.code)]
         parts += [getattr(settings, section).what_decides() for section in stage.sections]
         chain = found[stage.name] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
     return found

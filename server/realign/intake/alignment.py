@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realign.errors import Blocked, ModelError, RealignError, UsageError
+from realign.errors import Blocked, ModelError, UsageError
 from realign.intake.roles import check_overrides, fetch, find_model, merge, with_evaluation_files
 from realign.intake.runs import find_run
 from realign.run import DATABASE, Run, file_sha256, is_file
@@ -69,10 +69,7 @@ def require_exported(folder: Path) -> None:
     from realign.workflow import next_stage
 
     with closing(Run.open(folder)) as run:
-        try:
-            left = next_stage(run)
-        except RealignError:  # what it was made from is gone since; what it wrote is what it was
-            left = "" if run.stage("export").status in ("passed", "warned") else "export"
+        left = next_stage(run)
         if left:
             raise Blocked(
                 f"{run.id} has no dataset to train on: its stage {left} has not passed",

@@ -15,12 +15,21 @@ from realign.settings import Filter
 
 def chosen_index(settings: Filter) -> EvaluationIndex:
     """The index of everything the settings name. Raises SourceError for a file that can't be read."""
-    return _chosen(settings.benchmarks, settings.evaluation_files)
+    return _chosen(settings.benchmarks, tuple((file, _as_it_is(file)) for file in settings.evaluation_files))
 
 
 @lru_cache(maxsize=4)
-def _chosen(benchmarks: tuple[str, ...] | None, files: tuple[str, ...]) -> EvaluationIndex:
-    return merge(load_index(benchmarks), index_files([Path(file) for file in files]))
+def _chosen(benchmarks: tuple[str, ...] | None, files: tuple[tuple[str, object], ...]) -> EvaluationIndex:
+    return merge(load_index(benchmarks), index_files([Path(file) for file, _ in files]))
+
+
+def _as_it_is(file: str) -> tuple[int, int] | None:
+    """What changes when a file does, so that no index of its earlier lines is used again; None where it is gone."""
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def index_identity(settings: Filter) -> str:

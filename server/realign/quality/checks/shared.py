@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
+from realign.errors import SourceError, UsageError
 from realign.quality import metrics
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate
@@ -97,7 +98,10 @@ def clean_share(texts: list[str], settings: Filter) -> Measure:
     from realign.quality.contamination import find_contaminated
     from realign.quality.evaluation import chosen_index
 
-    index = chosen_index(settings)
+    try:
+        index = chosen_index(settings)
+    except (UsageError, SourceError) as error:  # a file of the user's that is gone since
+        return metrics.not_measured(error.found, len(texts))
     if index.missing:
         return metrics.not_measured(f"no index of {', '.join(index.missing)}", len(texts))
     hits = find_contaminated(texts, index, settings.fuzzy_ratio)
