@@ -86,7 +86,7 @@ def test_an_adapter_is_compared_with_its_base_as_one_json_object(
     gain = found["loss"]["gain"]
     assert gain["low"] < gain["value"] < gain["high"] and gain["n"] == 8
     assert found["loss"]["before"]["value"] != found["loss"]["after"]["value"] and found["kl"]["value"] > 0
-    assert found["left_out"][0].startswith("data.jsonl, line 13") and "not known" in found["notes"][0]
+    assert found["left_out"][0].startswith("exam.jsonl, line 13") and "not known" in found["notes"][0]
 
 
 def test_a_folder_is_quantized_by_the_command(base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

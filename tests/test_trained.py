@@ -163,10 +163,11 @@ def test_a_run_is_compared_on_what_it_held_out_and_never_on_what_it_trained_on(r
     trained = find_trained(run.id)
     found, left_out, notes = held_out(trained, "", Evaluating())
     assert ([row.parent for row in found], left_out, notes) == (["8", "9", "10", "11"], [], [])
-    mixed = file_of(tmp_path, *(row.data for row in rows()), '{"prompt": ""}', {"prompt": "New?", "chosen": "Ada"})
+    new = {"prompt": "New?", "chosen": "Ada", "rejected": "Ben"}
+    mixed = file_of(tmp_path, *(row.data for row in rows()), '{"prompt": ""}', new)
     found, left_out, notes = held_out(trained, mixed, Evaluating())
     assert sorted(row.data["prompt"] for row in found) == sorted(["New?", *(row.data["prompt"] for row in rows()[8:])])
-    assert left_out == ["data.jsonl, line 13: field 'prompt' is empty, expected text"]
+    assert left_out == ["exam.jsonl, line 13: field 'prompt': empty, expected text"]
     assert notes == ["8 rows whose prompt it was trained on are left out"]
     with pytest.raises(EmptyInput, match="8 rows whose prompt it was trained on"):
         held_out(trained, file_of(tmp_path, *(row.data for row in rows()[:8])), Evaluating())

@@ -143,7 +143,10 @@ async def run_stage(
     wait_seconds: Annotated[float, Field(ge=0, le=3600, description="then the answer is status running")] = 100.0,
     sources: Annotated[list[str], Field(description="new run: absolute paths of documents or folders")] = [],  # noqa: B006
     data: Annotated[
-        str, Field(description="new alignment, in place of sources: a curated run's id or folder, or a dataset file")
+        str,
+        Field(
+            description="new alignment, in place of sources: a curated run's id or folder, or a dataset's file/folder"
+        ),
     ] = "",
     data_type: DataType = "dpo",
     model: Annotated[str, Field(description="new run: the target model, a folder or a name")] = "",
@@ -283,7 +286,7 @@ def add_alignment(data_type: DataType) -> None:
     """Add the prompt that walks through a whole alignment."""
 
     def align(
-        data: Annotated[str, Field(description="a curated run's id or folder, or a dataset file")],
+        data: Annotated[str, Field(description="a curated run's id or folder, or a dataset's file/folder")],
         model: Annotated[str, Field(description="the folder of the model to train")] = "",
         output: Annotated[str, Field(description="folder for the result")] = "",
     ) -> str:

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+from alignments import begin, go, pairs
 
 from realign import workflow
 from realign.errors import Blocked
@@ -79,6 +80,16 @@ def test_a_policy_that_drifts_is_rolled_back_three_times_and_then_blocks(tmp_pat
     assert [each.attempt for each in run.records("checkpoint") if each.stage == "optimize"] == [1, 2, 3, 4]
     assert sum("half the learning rate, twice the beta" in message for _, _, message, _ in run.events()) == 3
     assert run.stage("optimize").status == "blocked" and not (folder / "model").exists()
+
+
+@pytest.mark.slow
+def test_conversations_with_a_system_and_earlier_turns_go_through_seven_stages(tmp_path):
+    before = [{"role": "system", "content": "One name."}, {"role": "user", "content": "Hello."}]
+    before += [{"role": "assistant", "content": "Hello. Ask me."}]
+    talks = [{**row, "prompt": [*before, {"role": "user", "content": row["prompt"]}]} for row in pairs(60)]
+    run = go(begin(tmp_path, talks))
+    assert all(run.stage(stage.name).status in ("passed", "warned") for stage in workflow.stages_of(run))
+    assert all(reply.prompt.startswith("One name.\n\nHello.") for reply in run.records("reply"))
 
 
 @pytest.mark.slow

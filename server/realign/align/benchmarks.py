@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from realign.align.data import Asked
 from realign.errors import EmptySource, UsageError
 from realign.records import make_id
 
@@ -33,7 +34,7 @@ class Item:
     """A question with choices, of which `right` is the place, or with an answer that `verifier` decides on."""
 
     id: str
-    question: str
+    question: Asked | str
     choices: tuple[str, ...] = ()
     right: int = -1
     answer: str = ""
@@ -100,7 +101,7 @@ def _place(answer: Any, choices: Sequence[str]) -> int:
     raise ValueError(f"field 'answer': {answer!r}, expected a place from 0, a letter or one of the choices")
 
 
-def choices_from(rows: Sequence[tuple[str, str, str]], seed: int = 0) -> list[Item]:
+def choices_from(rows: Sequence[tuple[str, Asked | str, str]], seed: int = 0) -> list[Item]:
     """Items from held-out (id, prompt, answer): which answer belongs to the prompt, among those of three other rows.
 
     The others are those of nearest length, so that length does not tell. Fewer than four rows give nothing.
@@ -133,10 +134,10 @@ def score_items(loaded: Loaded, items: Sequence[Item], batch_size: int = 32) -> 
 
 
 def _chooses_right(loaded: Loaded, item: Item) -> bool:
-    from realign.engine.mlx import encode, render
+    from realign.align.examples import prompt_tokens
     from realign.engine.scoring import token_logprobs
 
-    prefix = encode(loaded, render(loaded, item.question))
+    prefix = prompt_tokens(loaded, item.question)
     texts = [list(loaded.tokenizer.encode(choice, add_special_tokens=False)) for choice in item.choices]
     means = [float(logprobs.mean()) for logprobs in token_logprobs(loaded.scorer, prefix, texts)]
     best = max(means)
@@ -144,13 +145,15 @@ def _chooses_right(loaded: Loaded, item: Item) -> bool:
 
 
 def _answers_right(loaded: Loaded, items: Sequence[Item], batch_size: int) -> list[bool]:
+    from realign.align.examples import prompt_tokens
     from realign.engine import Request
-    from realign.engine.mlx import generate
+    from realign.engine.mlx import generate_after
     from realign.verify import Check, verify_all
 
     if not items:
         return []
-    answers = generate(loaded, [Request(item.question, max_tokens=MAX_TOKENS) for item in items], batch_size)
+    asked = [prompt_tokens(loaded, item.question) for item in items]
+    answers = generate_after(loaded, asked, [Request("", max_tokens=MAX_TOKENS)] * len(items), batch_size)
     checks = [
         (Check(item.verifier, item.answer, dict(item.spec)), a.text) for item, a in zip(items, answers, strict=True)
     ]

@@ -91,7 +91,9 @@ def compare_models(
 
 def losses(before: Loaded, after: Loaded, rows: Sequence[Row], longest: int) -> Found:
     """Loss and perplexity of both models on the assistant's turns, and how many nats a token each row lost."""
-    examples, faults = encode_rows(before, [{"messages": messages_of(row)} for row in rows], longest=longest)
+    examples, faults = encode_rows(
+        before, [{"messages": messages_of(row), "tools": row.data.get("tools")} for row in rows], longest=longest
+    )
     left_out = [f"row {rows[fault.line - 1].parent}: {fault.field} {fault.reason}" for fault in faults]
     if not examples:
         raise EmptyInput(f"None of {len(rows)} rows can be measured", "rows with an answer", "; ".join(left_out[:3]))
@@ -113,7 +115,7 @@ def perplexity(loss: Measure) -> Measure:
 
 def drift(before: Loaded, after: Loaded, rows: Sequence[Row], max_tokens: int, seed: int) -> Found:
     """KL(after, before) and the entropy of `after`, nats a token, on its own sampled answers; each prompt once."""
-    prompts = list(dict.fromkeys(prompt_of(row.data) for row in rows))
+    prompts = list({str(prompt): prompt for prompt in (prompt_of(row.data) for row in rows)}.values())
     answers = sample_answers(after, prompts, seed=seed, max_tokens=max_tokens)
     tokens = [as_tokens(after, prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
     drifts = [each for each in measure_drift(after, before, tokens) if each.tokens]
@@ -134,7 +136,8 @@ def own_items(rows: Sequence[Row]) -> tuple[dict[str, list[Item]], list[str]]:
     for row in rows:
         if "verifier" in row.data:
             try:
-                tasks.append(parse_item(row.data, row.id))
+                asked = prompt_of(row.data)
+                tasks.append(replace(parse_item({**row.data, "prompt": str(asked)}, row.id), question=asked))
             except ValueError as error:
                 unusable.append(f"row {row.parent}: {error}")
     others = [(row.id, prompt_of(row.data), answer_of(row.data)) for row in rows if "verifier" not in row.data]
@@ -163,7 +166,7 @@ def side_by_side(before: Loaded, after: Loaded, rows: Sequence[Row], max_tokens:
     sides = [sample_answers(each, prompts, seed=0, max_tokens=max_tokens, temperature=0.0) for each in (before, after)]
     rights = [rightness([row.data for row in rows], side) for side in sides]
     return [
-        {"prompt": prompt, "before": sides[0][n], "after": sides[1][n], "before_right": rights[0][n],
+        {"prompt": str(prompt), "before": sides[0][n], "after": sides[1][n], "before_right": rights[0][n],
          "after_right": rights[1][n]}
         for n, prompt in enumerate(prompts)
     ]  # fmt: skip

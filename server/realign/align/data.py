@@ -1,116 +1,223 @@
-"""What is trained on: the rows of a curated run or of a dataset file, in their splits, as pairs, chats and tasks.
+"""What is trained on: the rows of a curated run or of any dataset, in their splits, as pairs, chats and tasks.
 
-    rows, drops = read_files(run.noted("sources"))      Row records: data, split, part; lines that can't be used
+    rows, drops = read_files(run.noted("sources"), "dpo")   Row records, and a drop with file, line and field for others
     pairs_of(rows, "train"), chats_of(rows, "valid"), tasks_of(rows, "train")
+    asked = prompt_of(row.data)                             all turns before the answer; str(asked) is their text
 
-A file that is not split is split here by a hash of its prompts, 80/10/10, so that a prompt is never in two splits. A
-chat is made of what there is: messages, a prompt with its completion, or a pair's chosen answer.
+Rows come in every form that curation takes (sources/shapes.py), and are kept in the form that ReAlign writes. A row's
+parent is the place it stands at. A file that is not split is divided here, 80/10/10 (division.py).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from realign.errors import EmptySource, SourceError
+from realign.align.division import Split, divide, keys_of
+from realign.errors import EmptySource, SourceError, UsageError
 from realign.records import Dropped, Part, Row, make_id
 from realign.run import file_sha256
+from realign.sources import rows as files
+from realign.sources.chat import FieldError, Turn
+from realign.sources.forms import as_chat, as_pair, as_task, kept
+from realign.sources.rows import Raw
+from realign.sources.shapes import shape_of
 
-Split = Literal["train", "valid", "test"]
-Messages = list[dict[str, str]]
-SPLITS: dict[str, Split] = {"train": "train", "valid": "valid", "test": "test"}
-TEXTS = ("prompt", "chosen", "rejected", "completion", "answer")
+Kind = Literal["pair", "chat", "task"]
+SPLITS: dict[str, Split] = {
+    "train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
+    "eval": "valid", "test": "test",
+}  # fmt: skip
+SHARES: dict[Split, float] = {"test": 0.1, "valid": 0.1}
+NEEDED: dict[str, tuple[Kind, str]] = {  # what a data type can't be trained without
+    "dpo": ("pair", "rows with prompt, chosen and rejected"),
+    "srf": ("pair", "rows with prompt, chosen and rejected, by themselves or in preferences/ beside chats"),
+    "rlvr": ("task", "rows with prompt, answer and verifier, or GSM8K's form"),
+    "anti_hallucination": ("chat", "rows with messages whose prompt shows a passage, or with context and question"),
+}
+EXAMPLES, SHOWN = 3, 200  # raw rows that an error shows, and characters of each
 
 
-def read_files(sources: Sequence[dict[str, str]]) -> tuple[list[Row], list[Dropped]]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Everything that was said before an answer, system first, and the tools that may be called there."""
+
+    turns: tuple[Turn, ...]
+    tools: tuple[Turn, ...] = ()
+
+    def __str__(self) -> str:
+        """What every turn says, a blank line between two."""
+        return "\n\n".join(turn["content"] for turn in self.turns if turn["content"])
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def read_files(sources: Sequence[Mapping[str, str]], data_type: str) -> tuple[list[Row], list[Dropped]]:
     """(every usable row of the files, in order; a drop that names file, line and field for each of the others).
 
-    Raises SourceError for a file that changed, EmptySource where no row is left to train on.
+    Raises SourceError for a file that changed or can't be read, EmptySource where nothing is left to train on.
     """
-    rows, drops = read_rows(sources)
+    rows, drops, shown = _read(sources, data_type)
     if not any(row.split == "train" for row in rows):
-        shown = "; ".join(drop.detail for drop in drops[:3]) or "no train.jsonl"
-        raise EmptySource(f"The dataset has no row to train on: {shown}", "rows for training", "another dataset")
+        examples = "".join(shown[:EXAMPLES]) or " no file of training rows"
+        raise EmptySource(
+            f"The dataset has no row to train on:{examples}\n", NEEDED[data_type][1], "mend or name another file"
+        )
+    require_kind(Counter(kind_of(row.data) for row in rows if row.split == "train"), data_type, sources)
     return rows, drops
 
 
-def read_rows(sources: Sequence[dict[str, str]]) -> tuple[list[Row], list[Dropped]]:
-    """The same, whatever splits there are. Raises SourceError for a file that changed."""
-    rows: list[Row] = []
+def read_rows(sources: Sequence[Mapping[str, str]]) -> tuple[list[Row], list[Dropped]]:
+    """The same for no data type in particular, whatever splits there are. Raises SourceError."""
+    rows, drops, _ = _read(sources, "")
+    return rows, drops
+
+
+def _read(sources: Sequence[Mapping[str, str]], data_type: str) -> tuple[list[Row], list[Dropped], list[str]]:
+    """(rows in their splits, drops, each dropped line as it stands there after what is wrong with it)."""
+    found: list[tuple[Row, Split | None]] = []
     drops: list[Dropped] = []
+    shown: list[str] = []
     for source in sources:
-        for found in _read(source):
-            (rows if isinstance(found, Row) else drops).append(found)  # type: ignore[arg-type]
-    return rows, drops
-
-
-def _read(source: dict[str, str]) -> Iterator[Row | Dropped]:
-    path, name = Path(source["path"]), source["name"]
-    if file_sha256(path) != source["sha256"]:
-        raise SourceError(f"{name} changed while the run was going on", "the file it started with", "start again")
-    part: Part = "preferences" if name.startswith("preferences/") else "rows"
-    split = SPLITS.get(path.stem) if name.removeprefix("preferences/") == path.name else None
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
-        if line.strip():
+        for raw in _raws(source):
             try:
-                data = check_row(line)
-            except ValueError as error:
-                place = f"{name}:{number}"
-                yield Dropped(place, "line", "read", "malformed row", f"{name}, line {number}: {error}")
-                continue
-            identity = str(data.get("id") or make_id("row", line))
-            yield Row(make_id("trained", part, identity), identity, split or split_of(data), data, part)
+                found += _rows(raw, source, data_type)
+            except FieldError as error:
+                detail = f"{source['name']}, {raw.place}: {error}"
+                drops.append(Dropped(f"{source['name']}:{raw.number}", "line", "read", "malformed row", detail))
+                shown.append(f"\n  {detail}: {raw.text[:SHOWN]}")
+    return in_splits(found), drops, shown
 
 
-def check_row(line: str) -> dict[str, Any]:
-    """One row that can be trained on. Raises ValueError that names the field."""
+def _raws(source: Mapping[str, str]) -> list[Raw]:
+    """The rows of a file as they stand there; a split may be an empty file."""
+    path = Path(source["path"])
+    if file_sha256(path) != source["sha256"]:
+        raise SourceError(f"{source['name']} changed while the run was going on", "the file it started with", "again")
     try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise ValueError(f"no JSON ({error})") from None
-    if not isinstance(row, dict):
-        raise ValueError(f"a {type(row).__name__}, expected an object")
-    for field in TEXTS:
-        if field in row and (not isinstance(row[field], str) or not row[field].strip()):
-            found = "empty" if row[field] == "" else type(row[field]).__name__
-            raise ValueError(f"field {field!r} is {found}, expected text")
-    if "messages" in row:
-        if not _is_chat(row["messages"]):
-            raise ValueError("field 'messages': expected turns with role and content, the last one the assistant's")
-    elif "prompt" not in row or not {"chosen", "completion", "answer"} & row.keys():
-        raise ValueError("neither messages, nor a prompt with chosen and rejected, completion or answer")
-    return row
+        return files.read_rows(path)
+    except EmptySource:
+        return []
 
 
-def _is_chat(messages: Any) -> bool:
-    return (
-        isinstance(messages, list)
-        and all(isinstance(turn, dict) and isinstance(turn.get("content"), str) for turn in messages)
-        and bool(messages)
-        and messages[-1].get("role") == "assistant"
-    )
+def _rows(raw: Raw, source: Mapping[str, str], data_type: str) -> Iterator[tuple[Row, Split | None]]:
+    """What a line gives, and the split that it is said to be in, if it is said. Raises FieldError."""
+    place = f"{source['name']}:{raw.number}"
+    for data, beside in forms_of(raw, data_type):
+        part: Part = "preferences" if beside else "preferences" if source.get("part") == "preferences" else "rows"
+        split = SPLITS.get(source.get("split") or str(data.get("split", "")).lower())
+        yield Row(make_id("trained", place, part), place, split or "train", data, part), split
 
 
-def split_of(row: dict[str, Any]) -> Split:
-    """The split of a row of an unsplit file, by its prompt: eight tenths train, one valid, one test."""
-    tenth = int(make_id("split", prompt_of(row)), 16) % 10
-    return "train" if tenth < 8 else "valid" if tenth == 8 else "test"
+def forms_of(raw: Raw, data_type: str) -> list[tuple[dict[str, Any], bool]]:
+    """A line as (what ReAlign would write, whether that is a pair beside the row) for a data type, or for "", none in
+    particular. Raises FieldError.
+
+    A row that brings a passage with a right and a wrong answer is a chat and a pair beside it where answers are learned
+    that keep to their passage.
+    """
+    if raw.row is None:
+        raise FieldError("", raw.problem)
+    shape = shape_of(raw.row)
+    name, serves = (shape.name, shape.serves) if shape else ("", "")
+    poses = name == "ReAlign task" or (serves == "rlvr" and data_type in ("rlvr", ""))
+    if poses or (name == "question and answer" and data_type == "rlvr"):
+        forms = [as_task(raw.row)]
+    elif serves == "dpo" or (name == "HaluEval" and data_type in ("dpo", "srf")):
+        forms = [as_pair(raw.row)]
+    elif name == "HaluEval" and data_type == "anti_hallucination":
+        forms = [as_chat(raw.row), as_pair(raw.row)]
+    else:
+        forms = [as_chat(raw.row)]
+    beside = _beside(raw.row)
+    return [({**form, **beside}, place > 0) for place, form in enumerate(forms)]
 
 
-def prompt_of(row: dict[str, Any]) -> str:
-    """The prompt, or the turns before the last one as one text."""
-    if "messages" in row:
-        return "\n\n".join(turn["content"] for turn in row["messages"][:-1])
-    return str(row["prompt"])
+def _beside(row: dict[str, Any]) -> dict[str, Any]:
+    """What ReAlign writes beside the texts; somebody else's fields of these names are nothing that gates can read."""
+    try:
+        return kept(row)
+    except FieldError:
+        return {}
 
 
-def answer_of(row: dict[str, Any]) -> str:
+def in_splits(found: Sequence[tuple[Row, Split | None]]) -> list[Row]:
+    """The rows in their splits: as they are said to be, else divided.
+
+    A dataset without a held-out row is divided whole. Where one of the two held-out splits has none, they halve them.
+    """
+    held_out = {split for _, split in found} & {"valid", "test"}
+    free = [place for place, (_, split) in enumerate(found) if split is None or not held_out]
+    shares: dict[Split, float] = SHARES
+    rest: Split = "train"
+    if not free and len(held_out) == 1:
+        free = [place for place, (_, split) in enumerate(found) if split != "train"]
+        shares, rest = {"test": 0.5}, "valid"
+    splits = divide([keys_of(found[place][0].data) for place in free], shares, rest)
+    rows = [row for row, _ in found]
+    for place, split in zip(free, splits, strict=True):
+        rows[place] = replace(rows[place], split=split)
+    return rows
+
+
+# -- what is needed -------------------------------------------------------------------------------------------------
+
+
+def kind_of(data: Mapping[str, Any]) -> Kind:
+    """What a row is."""
+    return "pair" if "rejected" in data else "task" if "verifier" in data else "chat"
+
+
+def kinds_of(raws: Sequence[Raw], data_type: str) -> Counter[Kind]:
+    """How many of each kind some lines give; those that can't be read count for none."""
+    kinds: Counter[Kind] = Counter()
+    for raw in raws:
+        with suppress(FieldError):
+            kinds.update(kind_of(data) for data, _ in forms_of(raw, data_type))
+    return kinds
+
+
+def require_kind(kinds: Counter[Kind], data_type: str, sources: Sequence[Mapping[str, str]]) -> None:
+    """Raise UsageError for data without any row of the kind that its data type is trained on. kinds: rows of each."""
+    kind, wanted = NEEDED[data_type]
+    if kinds[kind]:
+        return
+    place = Path(sources[0]["path"])
+    place = place if len(sources) == 1 else place.parent
+    found = " and ".join(f"{count:,} {each}s" for each, count in kinds.items())
+    others = [other for other, (each, _) in NEEDED.items() if kinds[each] and each != "chat"]
+    instead = f"; or --type {' or '.join(others)}, for what it holds" if others else ""
+    raise UsageError(
+        f"{place.name} can't be aligned as {data_type}: what it holds to train on is {found}, and no {kind}", wanted,
+        f"`realign curate {place} --type {data_type}` first, which makes {kind}s of rows{instead}",
+    )  # fmt: skip
+
+
+# -- what a row says ------------------------------------------------------------------------------------------------
+
+
+def prompt_of(data: Mapping[str, Any]) -> Asked:
+    """All turns before the answer."""
+    said = data["messages"][:-1] if "messages" in data else data["prompt"]
+    turns = said if isinstance(said, list) else [{"role": "user", "content": said}]
+    return Asked(tuple(turns), tuple(data.get("tools") or ()))
+
+
+def answer_of(data: Mapping[str, Any]) -> str:
     """The answer that is right in this row."""
-    if "messages" in row:
-        return str(row["messages"][-1]["content"])
-    return str(next(row[name] for name in ("chosen", "completion", "answer") if name in row))
+    if "messages" in data:
+        return str(data["messages"][-1]["content"])
+    return str(next(data[name] for name in ("chosen", "completion", "answer") if name in data))
+
+
+def messages_of(row: Row) -> list[Turn]:
+    """A row as a whole conversation."""
+    return [*prompt_of(row.data).turns, {"role": "assistant", "content": answer_of(row.data)}]
 
 
 # -- what a stage asks for ------------------------------------------------------------------------------------------
@@ -127,18 +234,11 @@ def tasks_of(rows: Sequence[Row], *splits: Split) -> list[Row]:
 
 
 def chats_of(rows: Sequence[Row], *splits: Split) -> list[Row]:
-    """What SFT is done on in some splits: the dataset's own rows, which a task's bare answer is a poor one of.
+    """What SFT is done on in some splits: the dataset's own rows, without tasks that bring a bare answer.
 
-    Where the rows are tasks and pairs stand beside them, the pairs' chosen answers are taken instead.
+    Where there are only such tasks, the chosen answers of the pairs beside them, and without any of these the tasks.
     """
     mine = [row for row in rows if row.split in splits]
     own = [row for row in mine if row.part == "rows"]
-    beside = [row for row in mine if row.part == "preferences"]
-    return beside if beside and all("verifier" in row.data for row in own) else own
-
-
-def messages_of(row: Row) -> Messages:
-    """A row as turns."""
-    if "messages" in row.data:
-        return [{"role": turn["role"], "content": turn["content"]} for turn in row.data["messages"]]
-    return [{"role": "user", "content": prompt_of(row.data)}, {"role": "assistant", "content": answer_of(row.data)}]
+    said = [row for row in own if "verifier" not in row.data or "completion" in row.data]
+    return said or [row for row in mine if row.part == "preferences"] or own

@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from realign.align.data import Asked
 from realign.engine.mlx import Loaded, encode
 
+Span = tuple[int, int]
 Learn = Literal["assistant", "last", "all"]
 ROLES = ("system", "user", "assistant", "tool", "developer")
 
@@ -119,11 +121,7 @@ def _text_tokens(loaded: Loaded, text: str) -> list[int]:
 def _chat_tokens(
     loaded: Loaded, messages: list[dict[str, Any]], tools: Any, learn: Learn
 ) -> tuple[list[int], list[int]]:
-    """(tokens, mask) of a conversation. A turn's tokens are those that rendering it adds to what came before it.
-
-    Some templates rewrite earlier turns when later ones follow (they drop old thinking). A turn whose rendering is not
-    what the whole begins with is not learned.
-    """
+    """(tokens, mask) of a conversation. A turn's tokens are those that rendering it adds to what came before it."""
     whole = render_chat(loaded, messages, tools)
     if learn == "all":
         return whole, [0, *[1] * (len(whole) - 1)]
@@ -133,30 +131,57 @@ def _chat_tokens(
         before = render_chat(loaded, messages[:place], tools, prompting=True)
         after = whole if place == len(messages) - 1 else render_chat(loaded, messages[: place + 1], tools)
         if after == whole[: len(after)] and before == whole[: len(before)]:
-            mask[len(before) : len(after)] = [1] * (len(after) - len(before))
+            begin, end = len(before), len(after)
+        else:
+            begin, end = _spoken(loaded, messages, tools, place, whole)
+        mask[begin:end] = [1] * (end - begin)
     return whole, mask
 
 
+def _spoken(loaded: Loaded, messages: list[dict[str, Any]], tools: Any, place: int, whole: list[int]) -> Span:
+    """Where the words of a turn stand, with the token that ends them; (0, 0) where they can't be found.
+
+    For templates that rewrite earlier turns when later ones follow (they leave out the thinking): what such a turn adds
+    is then not what it adds at the end of a conversation.
+    """
+    text, before = (render_text(loaded, turns, tools) for turns in (messages, messages[:place]))
+    said = str(messages[place]["content"]).rpartition("</think>")[2].strip()
+    begin = text.find(said, len(before)) if said and text.startswith(before) else -1
+    if begin < 0:
+        return 0, 0
+    head, upto = encode(loaded, text[:begin]), encode(loaded, text[: begin + len(said)])
+    if head != whole[: len(head)] or upto != whole[: len(upto)]:
+        return 0, 0
+    ended = whole[len(upto) : len(upto) + 1]
+    return len(head), len(upto) + bool(ended and ended[0] in loaded.tokenizer.eos_token_ids)
+
+
 def render_chat(
-    loaded: Loaded, messages: list[dict[str, Any]], tools: Any = None, prompting: bool = False
+    loaded: Loaded, messages: Sequence[dict[str, Any]], tools: Any = None, prompting: bool = False
 ) -> list[int]:
-    """A conversation as tokens. prompting: up to where the assistant begins to speak.
+    """A conversation as tokens. prompting: up to where the assistant begins to speak. Raises Unusable, as render_text.
+
+    Without a chat template the end token follows an answer.
+    """
+    if loaded.tokenizer.has_chat_template:
+        return encode(loaded, render_text(loaded, messages, tools, prompting)) if messages else []
+    end = [] if prompting or not messages or messages[-1]["role"] != "assistant" else [loaded.tokenizer.eos_token_id]
+    return [*encode(loaded, render_text(loaded, messages, tools, prompting)), *end]
+
+
+def render_text(loaded: Loaded, messages: Sequence[dict[str, Any]], tools: Any = None, prompting: bool = False) -> str:
+    """A conversation in the model's chat format; without a chat template the contents, one a line.
 
     Control tokens in what was asked are broken up, as engine/mlx.py does, so that only the template opens a turn.
-    Without a chat template: the contents, one a line, and the end token after an answer. Raises Unusable where the
-    template refuses the conversation.
+    Raises Unusable where the template refuses the conversation.
     """
     tokenizer = loaded.tokenizer
-    if not tokenizer.has_chat_template:
-        text = "\n".join(str(turn["content"]) for turn in messages) + "\n" * prompting
-        end = [] if prompting or not messages or messages[-1]["role"] != "assistant" else [tokenizer.eos_token_id]
-        return [*encode(loaded, text), *end]
-    if not messages:
-        return []
     safe = [turn if turn["role"] == "assistant" else _defused(loaded, turn) for turn in messages]
-    named = {"tools": tools, "add_generation_prompt": prompting, "enable_thinking": False, "return_dict": False}
+    if not tokenizer.has_chat_template:
+        return "\n".join(str(turn["content"]) for turn in safe) + "\n" * prompting
+    named = {"tools": tools or None, "add_generation_prompt": prompting, "enable_thinking": False, "tokenize": False}
     try:
-        return list(tokenizer.apply_chat_template(safe, **named))
+        return str(tokenizer.apply_chat_template(safe, **named)) if safe else ""
     except Exception as error:  # jinja's own errors, and whatever a template raises
         raise Unusable("messages", f"is refused by the chat template: {str(error)[:200]}") from None
 
@@ -165,3 +190,10 @@ def _defused(loaded: Loaded, turn: dict[str, Any]) -> dict[str, Any]:
     if loaded.specials is None or not isinstance(turn["content"], str):
         return turn
     return turn | {"content": loaded.specials.sub(lambda found: found[0][0] + " " + found[0][1:], turn["content"])}
+
+
+def prompt_tokens(loaded: Loaded, asked: Asked | str) -> list[int]:
+    """What was asked, as tokens up to where the answer begins; a text is one user's turn. Raises Unusable."""
+    if isinstance(asked, str):
+        asked = Asked(({"role": "user", "content": asked},))
+    return render_chat(loaded, asked.turns, asked.tools, prompting=True)

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from realign.align.data import Asked
 from realign.align.divergence import row_divergence
-from realign.align.examples import Example
+from realign.align.examples import Example, prompt_tokens
 from realign.engine import Request
-from realign.engine.mlx import Loaded, encode, generate, render
+from realign.engine.mlx import Loaded, generate_after
 from realign.records import make_id
 
 Tokens = Sequence[int]
@@ -46,7 +47,7 @@ def measure_drift(policy: Loaded, reference: Loaded, rows: Sequence[tuple[Tokens
 
 def sample_answers(
     loaded: Loaded,
-    prompts: Sequence[str],
+    prompts: Sequence[Asked | str],
     *,
     seed: int,
     max_tokens: int,
@@ -55,11 +56,12 @@ def sample_answers(
 ) -> list[str]:
     """One answer a prompt, sampled with a seed of its own; greedy at temperature 0. "" where the prompt is too long."""
 
-    def seed_of(prompt: str) -> int:
-        return int(make_id("sample", seed, prompt), 16) & 0x7FFFFFFF
-
-    requests = [Request(prompt, seed_of(prompt), max_tokens, temperature) for prompt in prompts]
-    return [answer.text for answer in generate(loaded, requests, batch_size)]
+    requests = [
+        Request("", int(make_id("sample", seed, prompt), 16) & 0x7FFFFFFF, max_tokens, temperature)
+        for prompt in prompts
+    ]
+    asked = [prompt_tokens(loaded, prompt) for prompt in prompts]
+    return [answer.text for answer in generate_after(loaded, asked, requests, batch_size)]
 
 
 def rightness(rows: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> list[bool | None]:
@@ -75,8 +77,8 @@ def rightness(rows: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> list
     return found
 
 
-def as_tokens(loaded: Loaded, prompt: str, answer: str) -> tuple[list[int], list[int]]:
+def as_tokens(loaded: Loaded, prompt: Asked | str, answer: str) -> tuple[list[int], list[int]]:
     """A prompt in the model's chat format, and an answer with its end, as tokens."""
     end = [min(loaded.tokenizer.eos_token_ids)] if loaded.tokenizer.eos_token_ids else []
     text = list(loaded.tokenizer.encode(answer, add_special_tokens=False))
-    return encode(loaded, render(loaded, prompt)), [*text, *end] if text else []
+    return prompt_tokens(loaded, prompt), [*text, *end] if text else []

@@ -82,8 +82,9 @@ def _pair(loaded: Loaded, row: Mapping[str, Any], longest: int, line: int) -> Pa
         except Unusable as error:
             raise Unusable(error.args[0].replace("chosen", field), error.args[1]) from None
     turns = len(row["prompt"]) if isinstance(row["prompt"], list) else 1
-    prompt = render_chat(loaded, answers[0][:turns], prompting=True)
-    chosen, rejected = (render_chat(loaded, turns) for turns in answers)
+    tools = row.get("tools")
+    prompt = render_chat(loaded, answers[0][:turns], tools, prompting=True)
+    chosen, rejected = (render_chat(loaded, turns, tools) for turns in answers)
     shared = next((n for n, same in enumerate(zip(prompt, chosen, rejected, strict=False)) if len(set(same)) > 1), None)
     cut = min(len(prompt), len(chosen) - 1, len(rejected) - 1) if shared is None else shared
     if chosen == rejected:

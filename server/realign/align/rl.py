@@ -25,6 +25,8 @@ import numpy as np
 
 from realign.align.batches import Rows, make_batches
 from realign.align.checkpoints import Checkpoints
+from realign.align.data import Asked
+from realign.align.examples import prompt_tokens
 from realign.align.forward import Scorer, make_scorer, sliced
 from realign.align.hacking import signs_of
 from realign.align.loop import Feed, Report, Trained, train
@@ -32,7 +34,7 @@ from realign.align.losses import entropy, full_kl, group_advantages, policy_loss
 from realign.align.models import prepare
 from realign.align.pairs import Arrays, before_tokens, collate_answers, forward_shared
 from realign.engine import Request
-from realign.engine.mlx import Loaded, encode, render, sample_tokens
+from realign.engine.mlx import Loaded, sample_tokens
 from realign.errors import Diverged, EmptyInput
 from realign.records import make_id
 from realign.settings import Adapter, Reinforce, Training
@@ -40,7 +42,7 @@ from realign.settings import Adapter, Reinforce, Training
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A prompt, its tokens, and whatever its reward needs to know (a right answer, a cited span)."""
+    """A prompt's text, its tokens, and whatever its reward needs to know (a right answer, a cited span)."""
 
     prompt: str
     tokens: tuple[int, ...]
@@ -60,13 +62,13 @@ class Rollout:
 RewardFunction = Callable[[Sequence[Rollout]], Sequence[float]]
 
 
-def make_tasks(loaded: Loaded, prompts: Sequence[str], facts: Sequence[Any] | None = None) -> list[Task]:
+def make_tasks(loaded: Loaded, prompts: Sequence[Asked | str], facts: Sequence[Any] | None = None) -> list[Task]:
     """Prompts in the model's chat format. Raises EmptyInput for none."""
     if not prompts:
         raise EmptyInput("No prompts to draw answers to", "at least one")
     known = facts if facts is not None else [None] * len(prompts)
     return [
-        Task(prompt, tuple(encode(loaded, render(loaded, prompt))), fact)
+        Task(str(prompt), tuple(prompt_tokens(loaded, prompt)), fact)
         for prompt, fact in zip(prompts, known, strict=True)
     ]
 

@@ -26,7 +26,8 @@ from realign.stage import Stage
 
 SFT = Stage(
     "sft", sft.fine_tune, sft.GATES,
-    sections=("adapter", "training", "fine_tuning", "evaluating"), code=("align", "engine"), inputs=sft.inputs,
+    sections=("adapter", "training", "fine_tuning", "evaluating"), code=("align", "engine", "sources"),
+    inputs=sft.inputs,
 )  # fmt: skip
 PREFERENCES = Stage("preferences", gather_pairs, training.PREFERENCES, (), ("align/stages/preferences.py", "quality"))
 

@@ -40,7 +40,9 @@ def add_curate(command: argparse.ArgumentParser) -> None:
 
 def add_align(command: argparse.ArgumentParser) -> None:
     """The words of `align`."""
-    command.add_argument("--data", required=True, metavar="RUN_OR_FILE", help="a curated run, or a dataset file")
+    command.add_argument(
+        "--data", required=True, metavar="RUN_OR_FILE", help="a curated run, or rows: a file or a folder"
+    )
     command.add_argument("--type", default="dpo", help="data type (dpo)")
     command.add_argument("--model", default="", help="a model folder or name; none for a tiny one made on the spot")
     add_shared(command, "training.schedule=400:1e-5")

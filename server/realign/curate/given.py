@@ -17,7 +17,7 @@ from realign.records import Document, Dropped, Page, Passage, Prompt, Record, ma
 from realign.sources.chat import FieldError
 from realign.sources.repair import language
 from realign.sources.rows import Raw, read_rows
-from realign.sources.shapes import Given, read_given
+from realign.sources.shapes import Given, asked_of, read_given
 
 AUTHOR = "given"
 TEMPLATE = "given/2"
@@ -126,13 +126,6 @@ def make_prompt(given: Given, passage: Passage, line: int) -> Prompt:
         prompt_id(passage.parent, line), passage.id, asked, f"{TEMPLATE} {given.shape}", "", passage.start,
         passage.end, AUTHOR, tuple(answer.text for answer in given.answers), given.ranked, turns, given.tools, line,
     )  # fmt: skip
-
-
-def asked_of(given: Given) -> str:
-    """What a row asks. A context stands before the question, for whoever is trained on it."""
-    if not given.context:
-        return given.prompt
-    return "Context: {}\n\n{}".format(re.sub(r"\n\s*\n", "\n", given.context), given.prompt)
 
 
 def unclear(prompt: Prompt) -> str:

@@ -174,8 +174,15 @@ def _without_end(loaded: Loaded, tokens: Sequence[int]) -> list[int]:
 
 def generate(loaded: Loaded, requests: Sequence[Request], batch_size: int) -> list[Answer]:
     """One answer a request, in order, written at most `batch_size` side by side."""
-    answers = [Answer("", "too long")] * len(requests)
     prompts = [encode(loaded, render(loaded, request.prompt)) for request in requests]
+    return generate_after(loaded, prompts, requests, batch_size)
+
+
+def generate_after(
+    loaded: Loaded, prompts: Sequence[list[int]], requests: Sequence[Request], batch_size: int
+) -> list[Answer]:
+    """`generate` for prompts that are tokens already; what the requests ask is not looked at."""
+    answers = [Answer("", "too long")] * len(requests)
     fits = [p for p, tokens in enumerate(prompts) if len(tokens) + requests[p].max_tokens <= loaded.context]
     fits.sort(key=lambda p: len(prompts[p]))
     for begin in range(0, len(fits), RECYCLE):

@@ -1,6 +1,6 @@
 """A request to align becomes files and settings, checked before any work.
 
-    files, stem = data_files(("dpo_book_20260128",))    a run's id or folder, a folder with its files, or a dataset file
+    files, stem = data_files(("dpo_book_20260128",), "dpo")    a run's id or folder, a dataset's folder, or its file
     settings = settle(request)
 
 A run's data is taken only where its last gate has passed. The model is a folder on this disk, or "" for the tiny one
@@ -19,47 +19,98 @@ from realign.errors import Blocked, ModelError, UsageError
 from realign.intake.roles import check_overrides, fetch, find_model, merge, with_evaluation_files
 from realign.intake.runs import find_run
 from realign.run import DATABASE, Run, file_sha256, is_file
+from realign.sources.rows import ENDINGS, is_data_file, peek
 
 if TYPE_CHECKING:
     from realign.intake.request import Request
     from realign.settings import Settings
 
-SPLITS = ("train", "valid", "test")
-PARTS = ("", "preferences/")
+SAID = re.compile(r"(?:^|[-_.])(train(?:ing)?|valid(?:ation)?|val|dev|eval|test)(?:[-_.]|$)")  # by a file's name
+PEEKED = 200  # rows that are looked at to see what a file holds
 
 
-def data_files(names: Sequence[str]) -> tuple[list[dict[str, str]], str]:
-    """(each file as path, name and sha256; what the data is called). A name tells its part and split.
+def data_files(names: Sequence[str], data_type: str = "") -> tuple[list[dict[str, str]], str]:
+    """(each file as path, name, sha256, split ("" where its name says none) and part; what the data is called).
 
-    Raises UsageError where there is no data, Blocked where it is a run's that no gate has let through.
+    Raises UsageError where there is no data or none of the kind that the data type ("" for any) is trained on, Blocked
+    where it is a run's that no gate has let through.
     """
     if len(names) != 1 or not names[0].strip():
         raise UsageError(f"{len(names)} datasets", "one: a run, its folder, or a file", "--data RUN_OR_FILE")
     place = find_data(names[0])
-    if is_file(place):
-        found = [(place, "data" + place.suffix)]
-    else:
+    if not is_file(place):
         require_exported(place)
-        wanted = [f"{part}{split}.jsonl" for part in PARTS for split in SPLITS]
-        found = [(place / name, name) for name in wanted if is_file(place / name)]
-    if not found:
-        raise UsageError(f"{place} holds no train.jsonl", "a curated run's folder, or a dataset file", "check the path")
-    files = [{"path": str(path), "name": name, "sha256": file_sha256(path)} for path, name in found]
-    return files, place.stem if is_file(place) else called(place)
+    elif not is_data_file(place):
+        fix = f"`realign curate {place} --type {data_type or 'dpo'}`, which makes a dataset of a document"
+        raise UsageError(f"{place.name} is no file of rows", f"one that ends in {', '.join(ENDINGS)}, or in .gz", fix)
+    found = [(place, "", "rows")] if is_file(place) else files_in(place)
+    files = [
+        {
+            "path": str(path), "name": f"{part}/{path.name}" if part != "rows" else path.name,
+            "sha256": file_sha256(path), "split": split, "part": part,
+        }
+        for path, split, part in found
+    ]  # fmt: skip
+    if data_type:
+        require_kind(files, data_type)
+    return files, called(place)
 
 
-def called(folder: Path) -> str:
-    """What a dataset's folder is called: a run's without its data type and day, which an alignment has of its own."""
-    if not is_file(folder / DATABASE):
-        return folder.name
-    with closing(Run.open(folder)) as run:
-        return re.sub(r"_\d{8}(_\d+)?$", "", folder.name.removeprefix(f"{run.noted('data_type')}_"))
+def files_in(folder: Path) -> list[tuple[Path, str, str]]:
+    """(file, split, part) of a dataset's folder, or of `data` in it. Raises UsageError for one without rows."""
+    place = next((place for place in (folder, folder / "data") if named_files(place)), None)
+    if place is None:
+        found = ", ".join(sorted(path.name for path in folder.glob("*"))[:5]) or "nothing"
+        raise UsageError(
+            f"{folder} holds no train.jsonl and no other file of rows, but {found}",
+            "a curated run, a folder with train.jsonl, or a dataset file",
+            "check the path; write a table of another kind as JSON lines first",
+        )
+    beside = [(path, split, "preferences") for path, split in named_files(place / "preferences")]
+    return [(path, split, "rows") for path, split in named_files(place)] + beside
+
+
+def named_files(folder: Path) -> list[tuple[Path, str]]:
+    """(file of rows, the split that its name says) of a folder. Where no name says one, all JSON lines there, "" each:
+    a .json file of another name is likelier to describe the dataset."""
+    inside = [path for path in sorted(folder.glob("*")) if is_data_file(path) and is_file(path)]
+    named = [(path, said[1]) for path in inside if (said := SAID.search(path.name.lower()))]
+    return named or [(path, "") for path in inside if ".json" not in path.suffixes]
+
+
+def require_kind(files: Sequence[dict[str, str]], data_type: str) -> None:
+    """Raise what reading them all would raise, where the first rows of no file to train on are of the needed kind."""
+    from realign.align import data
+
+    kind, _ = data.NEEDED[data_type]
+    for file in files:
+        if data.SPLITS.get(file["split"], "train") == "train":
+            kinds = data.kinds_of(peek(Path(file["path"]), PEEKED), data_type)
+            if kinds[kind]:
+                return
+    data.read_files(files, data_type)
+
+
+def called(place: Path) -> str:
+    """What a dataset is called: a file without its endings, a run without its data type and day, which an alignment has
+    of its own."""
+    if is_file(place):
+        return Path(place.name.removesuffix(".gz")).stem
+    if not is_file(place / DATABASE):
+        return place.name
+    with closing(Run.open(place)) as run:
+        return re.sub(r"_\d{8}(_\d+)?$", "", place.name.removeprefix(f"{run.noted('data_type')}_"))
 
 
 def find_data(name: str) -> Path:
     """A path that exists, else the folder of the run with that id. Raises UsageError for neither."""
     path = Path(name).expanduser().absolute()
-    return path.resolve() if path.exists() else find_run(name)
+    if path.exists():
+        return path.resolve()
+    if "/" in name or is_data_file(path):
+        wanted = "a curated run's id or folder, a folder with train.jsonl, or a file of rows"
+        raise UsageError(f"No run and no dataset at {name}", wanted, "`realign runs` lists the runs it knows")
+    return find_run(name)
 
 
 def require_exported(folder: Path) -> None:

@@ -30,8 +30,8 @@ def held_out(trained: Trained, data: str, evaluating: Evaluating) -> tuple[list[
     if not data and not known:
         raise UsageError(f"{trained.name} was trained outside of a run", "rows to compare on", "--data RUN_OR_FILE")
     rows, left_out = read(data) if data else ([row for row in known if row.split != "train"], [])
-    learned = {prompt_of(row.data) for row in known if row.split == "train"}
-    unseen = [row for row in rows if prompt_of(row.data) not in learned]
+    learned = {str(prompt_of(row.data)) for row in known if row.split == "train"}
+    unseen = [row for row in rows if str(prompt_of(row.data)) not in learned]
     notes = [] if known else ["whether it was trained on these rows is not known"]
     if len(unseen) < len(rows):
         notes.append(f"{len(rows) - len(unseen)} rows whose prompt it was trained on are left out")
@@ -57,6 +57,6 @@ def run_rows(trained: Trained) -> Sequence[Row]:
 def read(data: str) -> tuple[list[Row], list[str]]:
     """(rows of a file, or of a run outside its training split; what could not be used, by file and line)."""
     sources, _ = data_files((data,))
-    whole = len(sources) == 1 and sources[0]["name"].startswith("data.")
+    whole = not any(source["split"] for source in sources)
     rows, drops = read_rows(sources)
     return [row for row in rows if whole or row.split != "train"], [drop.detail for drop in drops]

@@ -66,7 +66,7 @@ def ingredients(request: Request) -> tuple[list[dict[str, str]], Settings, str]:
         return list_sources(request.sources), settle(request), run_stem(request.sources)
     from realign.intake import alignment
 
-    files, stem = alignment.data_files(request.sources)
+    files, stem = alignment.data_files(request.sources, request.data_type)
     return files, alignment.settle(request), f"aligned {stem}"
 
 

@@ -87,6 +87,13 @@ def read_given(row: Row) -> Given:
 # -- prompts ------------------------------------------------------------------------------------------------------
 
 
+def asked_of(given: Given) -> str:
+    """What a row asks. A context stands before the question, for whoever is trained on it."""
+    if not given.context:
+        return given.prompt
+    return "Context: {}\n\n{}".format(re.sub(r"\n\s*\n", "\n", given.context), given.prompt)
+
+
 def asked(row: Row, system: str = "system") -> Given:
     """The prompt of a row: a text or messages under its usual names, and a system message beside it."""
     name = next((name for name in ASKING if name in row), "prompt")

@@ -8,22 +8,18 @@ train.jsonl is read together with preferences/train.jsonl where there is one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from realign.curate.given import asked_of
 from realign.errors import EmptyInput, UsageError
 from realign.quality.selected import as_text
 from realign.settings import DATA_TYPES
 from realign.sources.chat import FieldError
+from realign.sources.forms import Row, as_chat, as_pair, as_task, kept
 from realign.sources.rows import read_rows
-from realign.sources.shapes import Given, read_given
+from realign.sources.shapes import Given, asked_of, read_given
 
-Row = dict[str, Any]
-KEPT = ("id", "scores", "provenance", "split")  # what ReAlign writes beside the texts
 EXAMPLES, SHOWN = 3, 200  # raw rows that an error shows, and characters of each
 
 
@@ -53,7 +49,7 @@ def read_file(path: Path, data_type: str) -> FileRows:
         try:
             if raw.row is None:
                 raise FieldError("", raw.problem)
-            rows.append(FORMS[data_type](raw.row))
+            rows.append(FORMS[data_type](raw.row) | ({} if data_type == "any" else kept(raw.row)))
             places.append(f"{file.name}, {raw.place}")
         except FieldError as error:
             problems.append(f"{file.name}, {raw.place}: {error}")
@@ -64,27 +60,6 @@ def read_file(path: Path, data_type: str) -> FileRows:
             "another file, or the --type that its rows are of",
         )  # fmt: skip
     return FileRows(tuple(rows), tuple(places), tuple(problems))
-
-
-def as_pair(row: Row) -> Row:
-    """A preference pair."""
-    given = read_given(row)
-    if not given.ranked:
-        raise FieldError("chosen", f"missing: the form is {given.shape!r}, expected chosen and rejected")
-    chosen, rejected = (answer.text for answer in given.answers)
-    return {"prompt": _asked(given), "chosen": chosen, "rejected": rejected, **_kept(row)}
-
-
-def as_chat(row: Row) -> Row:
-    """A conversation that ends with the answer it teaches; of a pair about a context, the right answer."""
-    given = read_given(row)
-    if (given.ranked and not given.context) or not given.prompt:
-        raise FieldError("messages", f"missing: the form is {given.shape!r}, expected a prompt and one answer")
-    if not given.answers:
-        raise FieldError("messages", "no answer after the last question")
-    before = list(given.turns) or [{"role": "user", "content": asked_of(given)}]
-    tools = {"tools": list(given.tools)} if given.tools else {}
-    return {"messages": [*before, {"role": "assistant", "content": given.answers[0].text}], **tools, **_kept(row)}
 
 
 def as_anything(row: Row) -> Row:
@@ -104,15 +79,6 @@ def as_either(row: Row) -> Row:
     return as_pair(row) if "chosen" in row else as_chat(row)
 
 
-def as_task(row: Row) -> Row:
-    """A prompt, the answer, and how a program checks answers against it."""
-    from realign.curate.rlvr.given import read_task
-
-    asked, check = read_task(row)
-    verifier = {"name": check.verifier, **check.spec}
-    return {"prompt": asked, "answer": check.answer, "verifier": verifier, **_kept(row)}
-
-
 FORMS: dict[str, Callable[[Row], Row]] = {
     "dpo": as_pair, "sft": as_chat, "srf": as_either, "rlvr": as_task, "anti_hallucination": as_chat,
     "any": as_anything,
@@ -122,29 +88,3 @@ WANTED = {
     "sft": "rows with messages, or a prompt and its answer", "srf": "rows with messages, and pairs beside them",
     "anti_hallucination": "rows with messages, or with context, question and answer", "any": "rows in a known form",
 }  # fmt: skip
-
-
-def _asked(given: Given) -> Any:
-    return list(given.turns) or asked_of(given)
-
-
-def _kept(row: Row) -> Row:
-    """What ReAlign writes beside the texts. Judges' scores, where there are any, must be two pairs of 0..1 each."""
-    scores = row.get("scores")
-    if scores is not None and not isinstance(scores, dict):
-        raise FieldError("scores", f"{type(scores).__name__}, expected an object")
-    judges = (scores or {}).get("judges") or {}
-    if not isinstance(judges, dict):
-        raise FieldError("scores.judges", f"{type(judges).__name__}, expected an object")
-    for judge, both in judges.items():
-        for order in ("straight", "swapped"):
-            pair = both.get(order) if isinstance(both, dict) else None
-            if not (isinstance(pair, list) and len(pair) == 2 and all(_is_score(value) for value in pair)):
-                raise FieldError(f"scores.judges.{judge}.{order}", f"{json.dumps(pair)}, expected two numbers in 0..1")
-    if not isinstance(row.get("provenance") or {}, dict):
-        raise FieldError("provenance", f"{type(row['provenance']).__name__}, expected an object")
-    return {name: row[name] for name in KEPT if row.get(name) is not None}
-
-
-def _is_score(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0

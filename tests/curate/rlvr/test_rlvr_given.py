@@ -4,11 +4,12 @@ from itertools import product
 
 import pytest
 
-from realign.curate.rlvr.given import as_task, read_task
+from realign.curate.rlvr.given import as_task
 from realign.curate.rlvr.posed import make_task
 from realign.records import Prompt
 from realign.sources.chat import FieldError
 from realign.sources.rows import Raw
+from realign.sources.tasks import read_task
 from realign.verify import VERIFIERS, Check, verify_all
 from realign.verify.spec import FIELDS
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from realign.align.attempts import measure
-from realign.align.data import prompt_of, tasks_of
+from realign.align.data import Asked, prompt_of, tasks_of
 from realign.align.places import base_folder, last_checkpoint, model_folder
 from realign.align.stages.policy import capability_readings, held_out_prompts
 from realign.align.stages.training import reading, some
@@ -70,11 +70,11 @@ def replies(work: Work, before: Any, after: Any) -> list[Reply]:
         answers = sample_answers(loaded, texts, seed=0, max_tokens=limit, temperature=0.0)
         for (name, prompt), answer, right in zip(prompts, answers, judged(work, prompts, answers), strict=True):
             identity = make_id("reply", when, name)
-            found.append(Reply(identity, name, "before" if when == "before" else "after", prompt, answer, right))
+            found.append(Reply(identity, name, "before" if when == "before" else "after", str(prompt), answer, right))
     return found
 
 
-def judged(work: Work, prompts: list[tuple[str, str]], answers: list[str]) -> list[bool | None]:
+def judged(work: Work, prompts: list[tuple[str, Asked]], answers: list[str]) -> list[bool | None]:
     """Whether each answer is right, where its row has a verifier; None where nothing checks it."""
     from realign.align.measure import rightness
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from realign.align.attempts import attempts
-from realign.align.data import pairs_of, prompt_of
+from realign.align.data import Asked, pairs_of, prompt_of
 from realign.align.places import last_checkpoint, model_folder
 from realign.align.stages.optimize import first_knobs, gates, train_once
 from realign.align.stages.preferences import usable
@@ -80,23 +80,24 @@ def _completions(parent: str, answers: list[str], scores: list[float]) -> list[C
     ]
 
 
-def training_prompts(work: Work) -> list[tuple[str, str]]:
+def training_prompts(work: Work) -> list[tuple[str, Asked]]:
     """(row id, prompt) of training rows, each prompt once."""
     rows: list[Row] = list(work.run.records("row"))
-    found = {prompt_of(row.data): row.id for row in pairs_of(rows, "train")}
-    both = [(name, prompt) for prompt, name in found.items()]
+    found = [(row.id, prompt_of(row.data)) for row in pairs_of(rows, "train")]
+    both = list({str(prompt): (name, prompt) for name, prompt in found}.values())
     return some(both, work.settings.optimizing.prompts, work.settings.evaluating.seed, lambda each: each[0])
 
 
 def own_pairs(work: Work) -> list[Row]:
     """The sampled answers as training pairs."""
-    prompts = {row.id: prompt_of(row.data) for row in work.run.records("row")}
+    asked = {row.id: row.data for row in work.run.records("row")}
     answers: dict[str, list[Any]] = {}
     for completion in work.run.records("completion"):
         answers.setdefault(completion.parent, []).append(completion)
     return [
         Row(make_id("own pair", name), name, "train", {
-            "prompt": prompts[name], "chosen": best.text, "rejected": worst.text,
+            **{field: asked[name][field] for field in ("prompt", "tools") if field in asked[name]},
+            "chosen": best.text, "rejected": worst.text,
         })
         for name, (best, worst) in answers.items()
     ]  # fmt: skip

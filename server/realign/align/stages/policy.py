@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realign.align.data import answer_of, chats_of, prompt_of
+from realign.align.data import Asked, answer_of, chats_of, prompt_of
 from realign.align.stages.training import HELD_OUT, reading, some
 from realign.records import Reading, Row
 from realign.work import Work
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from realign.align.benchmarks import Item
 
 
-def held_out_prompts(work: Work) -> list[tuple[str, str]]:
+def held_out_prompts(work: Work) -> list[tuple[str, Asked]]:
     """(row id, prompt) of held-out rows, each prompt once: the same ones in every stage."""
     evaluating = work.settings.evaluating
-    rows = {prompt_of(row.data): row.id for row in work.run.records("row") if row.split != "train"}
-    found = [(name, prompt) for prompt, name in rows.items()]
+    rows = [(row.id, prompt_of(row.data)) for row in work.run.records("row") if row.split != "train"]
+    found = list({str(prompt): (name, prompt) for name, prompt in rows}.values())
     return some(found, evaluating.prompts, evaluating.seed, lambda each: each[0])
 
 

@@ -102,7 +102,7 @@ def prompts_of(work: Work, policy: Any, *splits: str) -> list[tuple[Row, Task]]:
     rows = [row for row in work.run.records("row") if row.split in splits]
     if work.run.noted("data_type") == "rlvr":
         rows = [row for row in rows if "verifier" in row.data]
-    found: list[Row] = list({prompt_of(row.data): row for row in rows}.values())
+    found: list[Row] = list({str(prompt_of(row.data)): row for row in rows}.values())
     if "train" not in splits:
         found = some(found, work.settings.evaluating.prompts, work.settings.evaluating.seed, lambda row: row.id)
     tasks = make_tasks(policy, [prompt_of(row.data) for row in found], [row.data for row in found])

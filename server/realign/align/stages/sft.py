@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from realign.engine.mlx import Loaded
 
 GATES = (loss_falls("sft"),)
-FEWEST = 10  # rows that can be learned from
+FEWEST, SHOWN = 10, 3  # rows that can be learned from; lost ones that an error names
 
 
 def inputs(run: Run, settings: Settings) -> str:
@@ -42,13 +42,9 @@ def inputs(run: Run, settings: Settings) -> str:
 def fine_tune(work: Work) -> Iterator[Batch]:
     """Read the data, make the base if need be, and train until the gates let it through."""
     if "rows" not in work.run.done(work.stage):
-        work.say("reading the data")
-        found, unusable = read_files(work.run.noted("sources", []))
-        yield Batch(done=["rows"], records=list(found), drops=unusable)
+        yield read_rows(work)
     rows: list[Row] = list(work.run.records("row"))
-    base = base_folder(work.run, work.settings.model)
-    if not work.settings.model:
-        base = make_base(work.run, [turn["content"] for row in rows for turn in messages_of(row)])
+    base = base_of(work, rows)
     work.say("opening the model")
     from realign.align.models import open_model  # takes seconds
 
@@ -60,9 +56,36 @@ def fine_tune(work: Work) -> Iterator[Batch]:
     if "encoded" not in work.run.done(work.stage):
         yield Batch(done=["encoded"], drops=drops + more)
     if len(learned) < FEWEST:
-        raise EmptyInput(f"{len(learned)} rows can be learned from", f"at least {FEWEST}", "look at what was dropped")
+        lost = "; ".join(f"{drop.detail}: {drop.reason}" for _, drop in list(work.run.drops(work.stage))[:SHOWN])
+        raise EmptyInput(f"{len(learned)} rows can be learned from ({lost or 'no other'})", f"at least {FEWEST}")
+    if not held_out:
+        found = f"No row is held out to measure on: all {len(rows):,} are for training"
+        raise EmptyInput(found, "a valid or test split, or rows with at least ten different prompts to divide")
     for attempt in attempts(work, GATES, {"rate": 1.0, "steps": 1.0}):
         yield train_once(work, attempt, base, learned, held_out)
+
+
+def read_rows(work: Work) -> Batch:
+    """The dataset's rows as records, as far as they fit the model. The tiny one is made of them where none is named."""
+    work.say("reading the data")
+    found, drops = read_files(work.run.noted("sources", []), work.run.noted("data_type"))
+    base = base_of(work, found)
+    work.say("fitting the rows to the model")
+    from realign.align.fitting import fit_rows  # takes seconds, with what it imports
+    from realign.align.models import open_model
+
+    rows, unfit, folded = fit_rows(open_model(base), found, work.settings.training.longest)
+    if folded:
+        said = f"the model's chat template takes no system turn: in {folded:,} rows its text begins the question"
+        work.run.event(work.stage, said)
+    return Batch(done=["rows"], records=list(rows), drops=drops + unfit)
+
+
+def base_of(work: Work, rows: Sequence[Row]) -> Path:
+    """The folder of the model that goes in."""
+    if work.settings.model:
+        return base_folder(work.run, work.settings.model)
+    return make_base(work.run, [turn["content"] for row in rows for turn in messages_of(row)])
 
 
 def _id(row: Row) -> str:
@@ -74,9 +97,12 @@ def encode(work: Work, loaded: Loaded, rows: Sequence[Row]) -> tuple[list[tuple[
     from realign.align.examples import encode_rows
 
     settings = work.settings
-    chats: list[dict[str, Any]] = [{"messages": messages_of(row)} for row in rows]
+    chats = [{"messages": messages_of(row), "tools": row.data.get("tools")} for row in rows]
     examples, faults = encode_rows(loaded, chats, learn=settings.fine_tuning.learn, longest=settings.training.longest)
-    drops = [Dropped(rows[f.line - 1].id, "row", "encode", f.reason, f"field {f.field}") for f in faults]
+    drops = [
+        Dropped(rows[f.line - 1].id, "row", "encode", f.reason, f"{rows[f.line - 1].parent}, field {f.field}")
+        for f in faults
+    ]
     return [(rows[example.line - 1], example) for example in examples], drops
 
 
