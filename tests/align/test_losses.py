@@ -35,6 +35,22 @@ def test_a_uniform_model_loses_log_v_a_token() -> None:
     assert np.allclose(sft_loss(logps, mx.ones((2, 3))), math.log(50))
 
 
+@pytest.mark.parametrize("scale", [1.0, 200.0])
+def test_a_tokens_log_probability_and_gradient_are_those_of_log_softmax(scale: float) -> None:
+    logits = (scale * random.normal(0, 1, (2, 5, 30))).astype(np.float32)
+    tokens, weights = random.integers(0, 30, (2, 5)), random.normal(0, 1, (2, 5))
+    exact = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    exact -= np.log(np.exp(exact).sum(-1, keepdims=True))
+    one_hot = np.eye(30)[tokens]
+    found, slope = mx.value_and_grad(lambda each: (token_logps(each, mx.array(tokens)) * mx.array(weights)).sum())(
+        mx.array(logits)
+    )
+    logps = (exact * one_hot).sum(-1)
+    assert np.allclose(np.array(token_logps(mx.array(logits), mx.array(tokens))), logps, rtol=1e-5, atol=1e-5)
+    assert found.item() == pytest.approx((logps * weights).sum(), rel=1e-4)
+    assert np.allclose(np.array(slope), (one_hot - np.exp(exact)) * weights[..., None], atol=1e-5)
+
+
 def test_masked_tokens_have_no_loss_and_no_gradient() -> None:
     logps, mask = mx.array([-3.0, -2.0]), mx.array([0.0, 1.0])
     assert sft_loss(logps, mask).tolist() == [0, 2]

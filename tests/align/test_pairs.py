@@ -11,10 +11,10 @@ from boxes import pairs_of, rows
 from mlx import nn
 from mlx.utils import tree_flatten
 
-from realign.align import pairs as module
 from realign.align.forward import make_scorer
+from realign.align.levels import can_share
 from realign.align.models import checkpoint_blocks, prepare
-from realign.align.pairs import answer_logps, both, can_share, collate, encode_pairs, second_owners
+from realign.align.pairs import PairTokens, answer_logps, both, collate, encode_pairs
 from realign.align.reference import reference_logps
 from realign.engine.mlx import Loaded
 from realign.engine.scoring import token_logprobs
@@ -65,21 +65,8 @@ def test_missing_fields_are_named(loaded: Loaded) -> None:
     ]
 
 
-def test_no_index_points_beyond_its_rows(loaded: Loaded) -> None:
-    for rows_ in ((0, 1), (5,), tuple(range(24))):
-        arrays = collate([pairs_of(loaded, 24)[row] for row in rows_])
-        prefix, tails, places, *_, owners = arrays
-        assert max(int(mx.max(part).item()) for part in (owners, second_owners(arrays))) < len(tails)
-        assert int(mx.max(places).item()) < prefix.size + tails.size
-        assert int(mx.min(mx.stack([owners, second_owners(arrays)])).item()) >= 0
-
-
-def whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "can_share", lambda scorer: False)
-
-
 def test_sharing_the_prompt_gives_the_numbers_of_whole_sequences_one_by_one(loaded: Loaded) -> None:
-    pairs = pairs_of(loaded, 24)
+    pairs = uneven(loaded)
     scorer = make_scorer(loaded.model, 0)
     logps, tokens = answer_logps(scorer, collate(pairs))
     for row, (pair, found) in enumerate(zip(pairs, both(logps), strict=True)):
@@ -88,30 +75,41 @@ def test_sharing_the_prompt_gives_the_numbers_of_whole_sequences_one_by_one(load
         assert both(tokens)[row].tolist() == [len(pair.chosen), len(pair.rejected)]
 
 
-def test_sharing_the_prompt_gives_the_gradient_of_whole_sequences(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    prepare(loaded.model, Adapter(kind="full"))
-    scorer, arrays = make_scorer(loaded.model, 0), collate(pairs_of(loaded, 12))
+def uneven(loaded: Loaded) -> list[PairTokens]:
+    """Pairs of short and long prompts, short and long answers, with common beginnings of every kind."""
+    return [
+        *pairs_of(loaded, 12),
+        *(
+            PairTokens(tuple(range(5, 6 + 7 * n)), (*range(9, 9 + 11 * n), 7), (*range(9, 9 + 5 * n), 8, 8, 6), n)
+            for n in range(6)
+        ),
+    ]
 
-    def gradient() -> dict[str, np.ndarray]:
+
+def test_sharing_gives_the_gradient_of_whole_sequences(loaded: Loaded) -> None:
+    prepare(loaded.model, Adapter(kind="full"))
+    scorer, pairs = make_scorer(loaded.model, 0), uneven(loaded)
+
+    def gradient(share: bool) -> dict[str, np.ndarray]:
+        arrays = collate(pairs, share=share)
+        assert (len(arrays[0]) > 1) == share
         tree = nn.value_and_grad(loaded.model, lambda: answer_logps(scorer, arrays)[0].sum() / 100)()[1]
         return {name: np.array(array) for name, array in tree_flatten(tree)}
 
-    shared = gradient()
-    whole(monkeypatch)
-    assert all(np.allclose(array, shared[name], atol=1e-4) for name, array in gradient().items())
+    shared = gradient(True)
+    assert all(np.allclose(array, shared[name], atol=1e-4) for name, array in gradient(False).items())
 
 
 def test_models_whose_cache_can_not_be_repeated_get_whole_sequences(loaded: Loaded) -> None:
-    scorer, arrays = make_scorer(loaded.model, 0), collate(pairs_of(loaded, 12))
+    scorer, pairs = make_scorer(loaded.model, 0), uneven(loaded)
     sliding = dataclasses.replace(scorer, plain=False)
     assert (can_share(scorer), can_share(sliding)) == (True, False)
-    expected = answer_logps(scorer, arrays)[0]
-    assert mx.allclose(answer_logps(sliding, arrays)[0], expected, atol=1e-3)
+    expected = answer_logps(scorer, collate(pairs))[0]
+    whole = collate(pairs, share=can_share(sliding))
+    assert mx.allclose(answer_logps(sliding, whole)[0], expected, atol=1e-3)
     checkpoint_blocks(loaded.model)
     assert not can_share(scorer)
-    assert mx.allclose(answer_logps(scorer, arrays)[0], expected, atol=1e-3)
+    assert mx.allclose(answer_logps(scorer, whole)[0], expected, atol=1e-3)
 
 
 def test_the_reference_is_computed_once_and_kept(loaded: Loaded, tmp_path: Path) -> None:

@@ -99,9 +99,11 @@ def test_kl_and_entropy_of_a_step_are_the_exact_ones_of_its_answers(loaded: Load
 def test_every_token_gets_its_own_answers_advantage(loaded: Loaded) -> None:
     source = _Source(loaded, tasks_of(loaded), small_tokens, TRAINING, SETTINGS)
     source.batches(0)
-    *_, owners, advantages = source.collate((2, 0))
+    *_, owners, weights, advantages = source.collate((2, 0))
     expected = source.advantages[[2, 0]].T.reshape(-1)
     assert np.allclose(np.array(advantages), expected[np.array(owners)])
+    drawn = [len(source.groups[row][k].tokens) for k in range(8) for row in (2, 0)]
+    assert np.bincount(np.array(owners), np.array(weights)).tolist() == drawn
     assert np.allclose(source.advantages.mean(axis=1), 0, atol=1e-5)
 
 

@@ -22,10 +22,11 @@ import numpy as np
 from realign.align.batches import Rows
 from realign.align.checkpoints import Checkpoints
 from realign.align.forward import make_scorer
+from realign.align.levels import Arrays, can_share
 from realign.align.loop import Report, Trained, feed_of, train
 from realign.align.losses import dpo_loss
 from realign.align.models import prepare
-from realign.align.pairs import Arrays, PairTokens, answer_logps, batches_of, both, collate, in_batches
+from realign.align.pairs import PairTokens, answer_logps, batches_of, both, collate, in_batches
 from realign.engine.mlx import Loaded
 from realign.quality.metrics import Measure, mean, share
 from realign.records import make_id
@@ -57,9 +58,10 @@ def train_dpo(
     sections = (training, adapter, preference)
     identity = make_id("dpo", base, data, *(section.what_decides() for section in sections))
     prepare(loaded.model, adapter, training.seed)
+    share = can_share(make_scorer(loaded.model, 0))
 
     def arrays(rows: Rows) -> Arrays:
-        return *collate([pairs[row] for row in rows]), mx.array(reference[list(rows)].T.reshape(-1))
+        return *collate([pairs[row] for row in rows], share=share), mx.array(reference[list(rows)].T.reshape(-1))
 
     def evaluate() -> dict[str, float]:
         return held_out_metrics(loaded, held_out, held_reference, preference)
@@ -85,7 +87,7 @@ def make_objective(loaded: Loaded, preference: Preference) -> Any:
     """The loop's objective: the arrays of pairs.collate and (2B,) reference logps to summed losses and their number."""
     scorer = make_scorer(loaded.model, 0)
 
-    def objective(model: Any, *arrays: mx.array) -> Any:
+    def objective(model: Any, *arrays: Any) -> Any:
         logps, tokens = answer_logps(scorer, arrays[:-1])
         loss, rewards = _loss(logps, arrays[-1], tokens, preference)
         chosen = (logps / tokens)[: len(loss)]
@@ -115,7 +117,7 @@ def pair_rewards(
     """(losses (n,), rewards (n, 2) of chosen and rejected) of each pair, without dropout."""
     scorer = make_scorer(loaded.model, 0)
     losses, rewards = np.zeros(len(pairs)), np.zeros((len(pairs), 2))
-    for rows, arrays in in_batches(pairs):
+    for rows, arrays in in_batches(scorer, pairs):
         logps, tokens = answer_logps(scorer, arrays)
         loss, reward = _loss(logps, mx.array(reference[list(rows)].T.reshape(-1)), tokens, preference)
         losses[list(rows)], rewards[list(rows)] = np.array(loss), both(reward.reshape(-1))

@@ -52,7 +52,7 @@ class Feed:
     asked. collate: rows to the objective's arrays. tokens: how many real tokens rows have."""
 
     batches: Callable[[int], Sequence[Rows]]
-    collate: Callable[[Rows], tuple[mx.array, ...]]
+    collate: Callable[[Rows], tuple[Any, ...]]
     tokens: Callable[[Rows], int]
 
 

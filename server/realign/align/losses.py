@@ -10,7 +10,7 @@ Left out: label smoothing and the other DPO variants (cDPO, KTO, ORPO), which no
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import mlx.core as mx
 from mlx import nn
@@ -23,9 +23,27 @@ Preference = Literal["sigmoid", "ipo", "hinge"]
 
 def token_logps(logits: mx.array, tokens: mx.array) -> mx.array:
     """log p(token): logits (..., V) of any float type, tokens (...). Returns float32 (...), 0 at best."""
-    logits = logits.astype(mx.float32)
+    said: mx.array = _said(logits.astype(mx.float32), tokens)[0]
+    return said
+
+
+def _said_and_all(logits: mx.array, tokens: mx.array) -> tuple[mx.array, mx.array]:
+    """(log p(token), p (..., V)). p is kept for the gradient, one_hot(token) - p: exp of a whole vocabulary is the
+    dearest thing a small model does, and log-sum-exp would take it twice. log of the sum is -log of the largest p."""
+    p = mx.softmax(logits, axis=-1)
     said = mx.take_along_axis(logits, tokens[..., None], axis=-1)[..., 0]
-    return said - mx.logsumexp(logits, axis=-1)
+    return said - logits.max(-1) + mx.log(p.max(-1)), p
+
+
+def _slope(primals: Any, cotangents: Any, outputs: Any) -> tuple[mx.array, mx.array]:
+    tokens, weight = primals[1][..., None], cotangents[0][..., None]
+    slope = -weight * outputs[1]
+    at_tokens = mx.take_along_axis(slope, tokens, axis=-1) + weight
+    return mx.put_along_axis(slope, tokens, at_tokens, axis=-1), mx.zeros_like(primals[1])
+
+
+_said: Any = mx.custom_function(_said_and_all)
+_said.vjp(_slope)
 
 
 def entropy(logits: mx.array) -> mx.array:

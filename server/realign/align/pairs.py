@@ -3,11 +3,8 @@
     pairs, faults = encode_pairs(loaded, [{"prompt": ..., "chosen": ..., "rejected": ...}])
     logps, tokens = answer_logps(scorer, collate(pairs))           (2B,) each: the chosen answers, then the rejected
 
-The keys and values of the prompt, and of what both answers begin with, are repeated for the two answers, and gradients
-run through them: the same numbers as two whole sequences give, up to float rounding. A batch reads the first P tokens
-of each once, P being the multiple of 8 that its shortest has; what another has beyond that goes in front of both
-answers, so nothing is padded on the left. Models whose cache can't be repeated (sliding windows, recurrent states), and
-blocks that are computed twice to save memory, get whole sequences.
+What the two answers share, the prompt and their own common beginning, is read once (levels.py): the same numbers as two
+whole sequences give, up to float rounding.
 """
 
 from __future__ import annotations
@@ -18,16 +15,13 @@ from typing import Any
 
 import mlx.core as mx
 import numpy as np
-from mlx_lm.models.cache import ConcatenateKVCache, make_prompt_cache
 
-from realign.align.batches import Batches, make_batches, pad, round_up
+from realign.align.batches import Batches, make_batches
 from realign.align.examples import Fault, Unusable, chat_of, render_chat
-from realign.align.forward import learned_places, said_logps
+from realign.align.forward import said_logps
+from realign.align.levels import STEP, Arrays, can_share, collate_answers, forward_levels
 from realign.engine.mlx import Loaded
 from realign.engine.scoring import Scorer
-
-Arrays = tuple[mx.array, ...]
-STEP = 8  # tokens: prefixes and tails are multiples of this; answers are short, so padding weighs more than shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,99 +95,27 @@ def batches_of(pairs: Sequence[PairTokens], *, rows: int = 64, tokens: int = 409
     return make_batches([pair.size for pair in pairs], times=2, rows=rows, tokens=tokens, bucket=STEP, seed=seed)
 
 
-def collate(pairs: Sequence[PairTokens]) -> Arrays:
+def collate(pairs: Sequence[PairTokens], *, share: bool = True) -> Arrays:
     """B pairs as the arrays of `collate_answers`, K = 2: the chosen answers, then the rejected ones."""
     answers = [[pair.chosen for pair in pairs], [pair.rejected for pair in pairs]]
-    return collate_answers([pair.prompt for pair in pairs], answers, [pair.common for pair in pairs])
-
-
-def collate_answers(
-    prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[Sequence[int]]], common: Sequence[int] | None = None
-) -> Arrays:
-    """K answers to each of B prompts, answers[k][b], as arrays.
-
-    prefix (B, P) and tails (K * B, W), all first answers first; places, targets, weights and owners (N,) of the
-    answers' tokens. Places count through the flat prefix and then the flat tails; owners are rows of the tails. A place
-    in the prefix stands for a token of all K answers (`common`: how many tokens those begin with), and its owner is the
-    first of them.
-    """
-    shared = common or [0] * len(prompts)
-    begun = [(*prompt, *first[:n]) for prompt, first, n in zip(prompts, answers[0], shared, strict=True)]
-    shortest = min(map(len, begun))
-    cut = shortest // STEP * STEP or shortest
-    tails = [(*prompt, *answer)[cut:] for column in answers for prompt, answer in zip(prompts, column, strict=True)]
-    ahead = [len(prompt) for _ in answers for prompt in prompts]
-    width = round_up(max(map(len, tails)), STEP)
-    masks = [_mask(max(0, n - cut), len(tail), width) for n, tail in zip(ahead, tails, strict=True)]
-    prefix, padded = pad([row[:cut] for row in begun], cut), pad(tails, width)
-    before = [_mask(min(len(prompt), cut), cut, cut) for prompt in prompts]
-    places, weights = learned_places([*before, *masks])
-    targets = np.concatenate([prefix.reshape(-1), padded.reshape(-1)])[places]
-    owners = np.where(places < prefix.size, places // cut, (places - prefix.size) // width)
-    return tuple(mx.array(part) for part in (prefix, padded, places, targets, weights, owners.astype(np.int32)))
-
-
-def _mask(begin: int, end: int, width: int) -> list[int]:
-    return [0] * begin + [1] * (end - begin) + [0] * (width - end)
-
-
-def can_share(scorer: Scorer) -> bool:
-    """Whether the prompt may be read once: plain key-value caches, and no block that is computed twice."""
-    return scorer.plain and not any(hasattr(type(block), "checkpointed") for block in scorer.model.layers)
-
-
-def forward_shared(scorer: Scorer, prefix: mx.array, tails: mx.array) -> tuple[mx.array, mx.array]:
-    """Hidden states after each token of the prefix (B, P, D), and of the tails (K * B, W, D).
-
-    prefix (B, P), tails (K * B, W): K answers to each of B prompts, all first answers first.
-    """
-    times, width = len(tails) // len(prefix), prefix.shape[1]
-    if can_share(scorer):
-        cache = [ConcatenateKVCache() for _ in make_prompt_cache(scorer.model)]
-        first = scorer.body(prefix, cache=cache)
-        for layer in cache:
-            layer.keys, layer.values = (mx.concatenate([part] * times) for part in (layer.keys, layer.values))
-        return first, scorer.body(tails, cache=cache)
-    hidden = scorer.body(mx.concatenate([mx.concatenate([prefix] * times), tails], axis=1))
-    return hidden[: len(prefix), :width], hidden[:, width:]
-
-
-def before_tokens(first: mx.array, after: mx.array) -> mx.array:
-    """`forward_shared`'s states moved to where each token is predicted, flat: (B * P + K * B * W, D), in the order of
-    collate_answers' places. The prefix's own first token is predicted by nothing; no place asks for it."""
-    times = len(after) // len(first)
-    moved = mx.concatenate([first[:, :1], first[:, :-1]], axis=1)
-    answers = mx.concatenate([mx.concatenate([first[:, -1:]] * times), after[:, :-1]], axis=1)
-    return mx.concatenate([states.reshape(-1, states.shape[-1]) for states in (moved, answers)])
+    return collate_answers([pair.prompt for pair in pairs], answers, [pair.common for pair in pairs], share=share)
 
 
 def answer_logps(scorer: Scorer, arrays: Arrays) -> tuple[mx.array, mx.array]:
     """(log p, tokens) of each answer: (2B,) float32 each, the chosen ones first."""
-    prefix, tails, places, targets, weights, _ = arrays
-    states = before_tokens(*forward_shared(scorer, prefix, tails))
-    logps = said_logps(scorer, states, places, targets) * weights
-    return _summed(logps, arrays), _summed(weights, arrays)
+    levels, ends, places, targets, which, owners, weights = arrays
+    logps = said_logps(scorer, forward_levels(scorer, levels), places, targets)[which] * weights
+    nothing = mx.zeros(ends.shape)
+    return nothing.at[owners].add(logps), nothing.at[owners].add(weights)
 
 
-def _summed(values: mx.array, arrays: Arrays) -> mx.array:
-    """Values (N,) of tokens, added up for each answer (2B,); a token of the prefix belongs to both answers."""
-    owners, shared = arrays[-1], arrays[2] < arrays[0].size
-    return mx.zeros(len(arrays[1])).at[owners].add(values).at[second_owners(arrays)].add(values * shared)
-
-
-def second_owners(arrays: Arrays) -> mx.array:
-    """The rejected answer's row (N,) for a token of the prefix; for others the owner, which is given nothing more.
-
-    MLX does not check indices: one beyond the rows would read, and write, whatever lies there.
-    """
-    prefix, _, places, _, _, owners = arrays
-    return mx.where(places < prefix.size, owners + len(prefix), owners)
-
-
-def in_batches(pairs: Sequence[PairTokens], tokens: int = 4096) -> Iterator[tuple[tuple[int, ...], Arrays]]:
+def in_batches(
+    scorer: Scorer, pairs: Sequence[PairTokens], tokens: int = 4096
+) -> Iterator[tuple[tuple[int, ...], Arrays]]:
     """(which pairs, their arrays) of every batch, for measuring."""
+    share = can_share(scorer)
     for rows in batches_of(pairs, tokens=tokens).epoch(0):
-        yield rows, collate([pairs[row] for row in rows])
+        yield rows, collate([pairs[row] for row in rows], share=share)
 
 
 def both(values: mx.array) -> np.ndarray:

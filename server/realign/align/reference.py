@@ -60,7 +60,7 @@ def reference_logps(
     left = np.flatnonzero(np.isnan(found).any(axis=1)).tolist()
     written = time.monotonic()
     scorer = make_scorer(loaded.model, 0)
-    for rows, arrays in in_batches([pairs[row] for row in left], tokens) if left else ():
+    for rows, arrays in in_batches(scorer, [pairs[row] for row in left], tokens) if left else ():
         if stopping():
             write()
             raise Interrupted("Reading the reference was stopped", fix="the same command goes on where it stopped")

@@ -26,10 +26,11 @@ from mlx import nn
 from realign.align.batches import Rows, pad, round_up
 from realign.align.checkpoints import Checkpoints
 from realign.align.forward import Scorer, make_scorer
+from realign.align.levels import Arrays, can_share, forward_levels
 from realign.align.loop import Report, Trained, feed_of, train
 from realign.align.losses import reward_loss
 from realign.align.models import open_model, prepare, write_folder, write_model
-from realign.align.pairs import Arrays, PairTokens, batches_of, both, collate, forward_shared
+from realign.align.pairs import PairTokens, batches_of, both, collate
 from realign.engine.mlx import Loaded
 from realign.errors import EmptyInput, ModelError
 from realign.quality.metrics import Measure, measured, share
@@ -109,7 +110,7 @@ def train_reward(
     sizes = [(len(pair.prompt), len(pair.chosen), len(pair.rejected)) for pair in pairs]
 
     def arrays(rows: Rows) -> Arrays:
-        return pair_arrays([pairs[row] for row in rows])
+        return pair_arrays(reward, [pairs[row] for row in rows])
 
     with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
         return train(
@@ -124,19 +125,16 @@ def train_reward(
         )
 
 
-def pair_arrays(pairs: Sequence[PairTokens]) -> Arrays:
-    """prefix (B, P), tails (2B, W), and the place of each tail's last token (2B,)."""
-    prefix, tails, *_ = collate(pairs)
-    cut = prefix.shape[1]
-    answers = [(pair, pair.chosen) for pair in pairs] + [(pair, pair.rejected) for pair in pairs]
-    return prefix, tails, mx.array([len(pair.prompt) - cut + len(answer) - 1 for pair, answer in answers])
+def pair_arrays(reward: RewardModel, pairs: Sequence[PairTokens]) -> Arrays:
+    """The levels of levels.collate_answers, and where the last token of each answer lies in them (2B,)."""
+    return collate(pairs, share=can_share(reward.scorer))[:2]
 
 
 def make_objective(reward: RewardModel) -> Any:
     """The loop's objective: `pair_arrays` to summed losses and their number."""
 
-    def objective(net: Any, prefix: mx.array, tails: mx.array, ends: mx.array) -> Any:
-        chosen, rejected = _rewards(reward, prefix, tails, ends).reshape(2, -1)
+    def objective(net: Any, levels: Any, ends: mx.array) -> Any:
+        chosen, rejected = _rewards(reward, levels, ends).reshape(2, -1)
         margins = chosen - rejected
         sums = {"margin": margins.sum(), "accuracy": (margins > 0).sum()}
         return reward_loss(chosen, rejected).sum(), mx.array(float(len(chosen))), sums
@@ -144,10 +142,9 @@ def make_objective(reward: RewardModel) -> Any:
     return objective
 
 
-def _rewards(reward: RewardModel, prefix: mx.array, tails: mx.array, ends: mx.array) -> mx.array:
+def _rewards(reward: RewardModel, levels: Any, ends: mx.array) -> mx.array:
     """(2B,) float32."""
-    _, after = forward_shared(reward.scorer, prefix, tails)
-    last = after[mx.arange(len(tails)), ends].astype(mx.float32)
+    last = forward_levels(reward.scorer, levels)[ends].astype(mx.float32)
     rewards: mx.array = reward.net.head(last)[:, 0]
     return rewards
 
@@ -160,7 +157,7 @@ def score_pairs(reward: RewardModel, pairs: Sequence[PairTokens], tokens: int = 
     reward.net.eval()
     found = np.zeros((len(pairs), 2))
     for rows in batches_of(pairs, tokens=tokens).epoch(0) if pairs else ():
-        found[list(rows)] = both(_rewards(reward, *pair_arrays([pairs[row] for row in rows])))
+        found[list(rows)] = both(_rewards(reward, *pair_arrays(reward, [pairs[row] for row in rows])))
     return found
 
 

@@ -29,10 +29,10 @@ from realign.align.data import Asked
 from realign.align.examples import prompt_tokens
 from realign.align.forward import Scorer, make_scorer, sliced
 from realign.align.hacking import signs_of
+from realign.align.levels import Arrays, can_share, collate_answers, forward_levels
 from realign.align.loop import Feed, Report, Trained, train
 from realign.align.losses import entropy, full_kl, group_advantages, policy_loss, token_logps
 from realign.align.models import prepare
-from realign.align.pairs import Arrays, before_tokens, collate_answers, forward_shared
 from realign.engine import Request
 from realign.engine.mlx import Loaded, sample_tokens
 from realign.errors import Diverged, EmptyInput
@@ -159,6 +159,7 @@ class _Source:
         self.loaded, self.tasks, self.reward, self.training, self.settings = loaded, tasks, reward, training, settings
         # One size for all: which prompts a step takes depends on the seed alone.
         self.order = make_batches([(0, 1)] * len(tasks), rows=settings.prompts, tokens=1 << 62, seed=training.seed)
+        self.share = can_share(make_scorer(loaded.model, 0))
         self.groups: list[list[Rollout]] = []
         self.advantages = np.zeros((0, 0))
         self.signs: dict[str, float] = {}
@@ -181,12 +182,13 @@ class _Source:
         return make_batches(sizes, times=samples, rows=self.training.rows, tokens=self.training.tokens).epoch(0)
 
     def collate(self, rows: Rows) -> Arrays:
-        """The arrays of pairs.collate_answers, and each answer token's advantage (N,)."""
+        """The arrays of levels.collate_answers, and each answer token's advantage (M,)."""
         groups = [self.groups[row] for row in rows]
         columns = [[group[k].tokens for group in groups] for k in range(self.settings.samples)]
-        arrays = collate_answers([group[0].task.tokens for group in groups], columns)
+        arrays = collate_answers([group[0].task.tokens for group in groups], columns, share=self.share)
+        *_, owners, _ = arrays
         flat = self.advantages[list(rows)].T.reshape(-1)  # all first answers first, as the tails are
-        return *arrays, mx.array(flat[np.array(arrays[-1])].astype(np.float32))
+        return *arrays, mx.array(flat[np.array(owners)].astype(np.float32))
 
     def tokens(self, rows: Rows) -> int:
         """Real tokens of whole groups, each prompt counted once."""
@@ -198,11 +200,11 @@ def make_objective(loaded: Loaded, reference: Any, settings: Reinforce) -> Any:
     """The loop's objective: the arrays of _Source.collate to summed losses and the number of answer tokens."""
     policy, other = make_scorer(loaded.model, 0), make_scorer(reference, 0)
 
-    def objective(model: Any, *arrays: mx.array) -> Any:
-        prefix, tails, places, targets, weights, _, advantages = arrays
-        mine = before_tokens(*forward_shared(policy, prefix, tails))[places]
-        theirs = mx.stop_gradient(before_tokens(*forward_shared(other, prefix, tails)))[places]
-        logps, kl, certainty = _measures(policy, other, mine, theirs, targets).T
+    def objective(model: Any, *arrays: Any) -> Any:
+        levels, _, places, targets, which, _, weights, advantages = arrays
+        mine, theirs = (forward_levels(scorer, levels)[places] for scorer in (policy, other))
+        measures = _measures(policy, other, mine, mx.stop_gradient(theirs), targets)
+        logps, kl, certainty = measures[which].T
         losses = policy_loss(
             logps, mx.stop_gradient(logps), advantages, kl, certainty,
             kl_weight=settings.kl_weight, entropy_weight=settings.entropy_weight,

@@ -121,7 +121,7 @@ def preferences_after(
     evaluating, places = work.settings.evaluating, list(range(len(pairs)))
     chosen = some(places, evaluating.prompts, evaluating.seed, lambda place: pairs[place][0].id)
     scorer, logps = make_scorer(policy.model, 0), np.zeros((len(chosen), 2))
-    for rows, arrays in in_batches([pairs[place][1] for place in chosen]):
+    for rows, arrays in in_batches(scorer, [pairs[place][1] for place in chosen]):
         logps[list(rows)] = both(answer_logps(scorer, arrays)[0])
     rows_of = [pairs[place][0] for place in chosen]
     return preference_readings(work, attempt.number, part, rows_of, logps, reference[chosen], beta)
