@@ -113,8 +113,9 @@ def test_without_a_terminal_a_line_is_said_when_something_changes() -> None:
     show = lines(said.append)
     for done in range(100):
         show(Progress("source", "running", 1, 6, done, 100, None, None, "", 0.0))
-    show(Progress("source", "passed", 1, 6, 100, 100, None, None, "", 0.0))
-    assert said == ["source (1 of 6): 0 of 100", "source (1 of 6): 100 of 100, passed"]
+    news = ("source: a page was lost",)
+    show(Progress("source", "passed", 1, 6, 100, 100, None, None, "", 0.0, news))
+    assert said == ["source (1 of 6): 0 of 100", *news, "source (1 of 6): 100 of 100, passed"]
 
 
 # -- refusals -----------------------------------------------------------------------------------------------------

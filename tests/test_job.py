@@ -278,6 +278,14 @@ def test_a_stage_without_a_sign_of_life_for_ten_minutes_is_said_to_hang(run: Run
     assert progress.hung and "no sign of life for 11 min 40 s" in str(progress)
 
 
+def test_what_happens_is_told_once_to_who_watches(run: Run) -> None:
+    run.event("optimize", "before anybody looked")
+    with Watch(run.folder) as watch:
+        run.event("optimize", "attempt 1 was rejected: KL: half the learning rate")
+        assert watch.look().news == ("optimize: attempt 1 was rejected: KL: half the learning rate",)
+        assert watch.look().news == ()
+
+
 def test_nothing_is_said_to_hang_that_has_ended() -> None:
     assert not Progress("source", "passed", 1, 6, 5, 5, None, None, "", 5000.0).hung
 

@@ -316,9 +316,9 @@ class Run:
             (time.time(), stage, message, json.dumps(data, sort_keys=True)),
         )
 
-    def events(self) -> list[tuple[float, str, str, Any]]:
-        """(seconds since the epoch, stage, message, data) in order."""
-        rows = self.db.execute("SELECT at, stage, message, data FROM events ORDER BY seq")
+    def events(self, skip: int = 0) -> list[tuple[float, str, str, Any]]:
+        """(seconds since the epoch, stage, message, data) in order, without the first `skip`."""
+        rows = self.db.execute("SELECT at, stage, message, data FROM events ORDER BY seq LIMIT -1 OFFSET ?", (skip,))
         return [(at, stage, message, json.loads(data)) for at, stage, message, data in rows]
 
 

@@ -27,7 +27,8 @@ class Progress:
     """How far a run is. place counts stages from 1 to `stages`; done and total count the present stage's inputs.
 
     rate is in inputs a second over the last half minute; rate and seconds_left are None while unknown. quiet is how
-    many seconds ago the worker last wrote. A stage that was running when its worker was killed is "cancelled".
+    many seconds ago the worker last wrote. news is what happened since the last look, as "stage: what". A stage that
+    was running when its worker was killed is "cancelled".
     """
 
     stage: str
@@ -40,6 +41,7 @@ class Progress:
     seconds_left: float | None
     message: str
     quiet: float
+    news: tuple[str, ...] = ()
 
     @property
     def overall(self) -> float:
@@ -83,6 +85,7 @@ class Watch:
         self.run = Run.open(folder)
         self.seen: deque[tuple[float, int]] = deque()
         self.stage = ""
+        self.heard = len(self.run.events())
 
     def __enter__(self) -> Watch:
         return self
@@ -112,7 +115,25 @@ class Watch:
         left = (state.total - state.done) / rate if rate and status == "running" and state.total > state.done else None
         quiet = time.time() - (state.updated or time.time())
         done = min(state.done, state.total) if state.total else state.done
-        return Progress(state.name, status, place + 1, len(states), done, state.total, rate, left, state.message, quiet)
+        return Progress(
+            state.name,
+            status,
+            place + 1,
+            len(states),
+            done,
+            state.total,
+            rate,
+            left,
+            state.message,
+            quiet,
+            self._news(),
+        )
+
+    def _news(self) -> tuple[str, ...]:
+        """Events that this watch has not told yet: an attempt that was rejected, a machine that was lost."""
+        events = self.run.events(skip=self.heard)
+        self.heard += len(events)
+        return tuple(f"{stage}: {message}" for _, stage, message, _ in events)
 
     def _told(self, state: StageState) -> float | None:
         """The rate that the stage itself told, until this watch has seen one."""

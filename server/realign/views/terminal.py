@@ -30,10 +30,12 @@ def showing(quiet: bool = False) -> Iterator[Show]:
 
 
 def lines(say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True)) -> Show:
-    """Plain lines: when a stage begins or ends, and every five seconds in between."""
+    """Plain lines: what happens, when a stage begins or ends, and every five seconds in between."""
     shown: dict[str, object] = {"what": None, "at": 0.0}
 
     def show(progress: Progress) -> None:
+        for words in progress.news:
+            say(words)
         what, now = (progress.stage, progress.status), time.monotonic()
         if what != shown["what"] or now - float(str(shown["at"])) >= LINE_EVERY:
             say(str(progress))
@@ -44,7 +46,7 @@ def lines(say: Callable[[str], None] = lambda line: print(line, file=sys.stderr,
 
 @contextlib.contextmanager
 def bars() -> Iterator[Show]:
-    """One live bar a stage; those of finished stages stay."""
+    """One live bar a stage; those of finished stages stay, and what happens is said above them."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
     from rich.progress import Progress as Bars
@@ -54,6 +56,8 @@ def bars() -> Iterator[Show]:
     with Bars(*columns, console=Console(stderr=True)) as live:
 
         def show(progress: Progress) -> None:
+            for words in progress.news:
+                live.console.print(words, highlight=False, markup=False)
             if not progress.stage:
                 return
             if progress.stage not in tasks:

@@ -73,6 +73,7 @@ def comparison_lines(found: Found) -> list[str]:
         f"{found['trained']} ({found['kind']}) beside {found['start']}",
         f"on {found['rows']:,} held-out rows, {found['tokens']:,} answer tokens; mean (95 % interval)",
         "",
+        row("", "before", "after"),
         row("loss, nats a token", shown(loss["before"]), shown(loss["after"])),
         row("perplexity", shown(perplexity["before"]), shown(perplexity["after"])),
         row("loss that a row lost", "", f"{shown(loss['gain'], '+')}: {verdict(loss['gain'])}"),
