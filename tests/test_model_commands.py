@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from realign.align.adapters import save_adapter
 from realign.cli import main
 from realign.engine.tiny import make_tiny_model
 from realign.errors import Interrupted, StageFailed, StorageError
-from realign.job.errand import run_errand
+from realign.job.errand import beside, held, run_errand
 from realign.job.progress import Progress
 from realign.settings import Adapter
 
@@ -104,6 +106,7 @@ def test_a_folder_is_quantized_by_the_command(base: Path, tmp_path: Path, capsys
     (["adapters", "compare", "BASE", "--base", "BASE", "--rows", "0"], "--rows is too small"),
     (["adapters", "compare", "BASE", "--base", "BASE", "--benchmark", "none.jsonl"], "No benchmark"),
     (["convert", "BASE", "-o", "new", "--bits", "4", "--dequantize"], "one of them"),
+    (["convert", "BASE", "-o", ""], "--output is empty"),
 ])  # fmt: skip
 def test_words_that_can_not_be_done_are_refused_before_any_work(
     base: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
@@ -132,20 +135,41 @@ def taking(folder: Path) -> None:
     (folder / "new" / "mine.txt").write_text("mine")
 
 
+@pytest.fixture
+def slow(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose weights take for ever to read: a pipe into which nobody writes."""
+    folder = tmp_path_factory.mktemp("slow") / "model"
+    shutil.copytree(base, folder)
+    (folder / "model.safetensors").unlink()
+    os.mkfifo(folder / "model.safetensors")
+    return folder
+
+
 @pytest.mark.parametrize(("happens", "error", "left"), [
     (killing, StageFailed, []), (stopping, Interrupted, []), (taking, StorageError, ["new"]),
 ])  # fmt: skip
 def test_whatever_ends_the_worker_nothing_half_written_stays(
-    base: Path, tmp_path: Path, happens: object, error: type[Exception], left: list[str]
+    base: Path, slow: Path, tmp_path: Path, happens: Callable[[Path], None], error: type[Exception], left: list[str]
 ) -> None:
     def show(progress: Progress) -> None:
         if progress.status == "running":
-            happens(tmp_path)  # type: ignore[operator]
+            happens(tmp_path)
 
     with pytest.raises(error):
-        run_errand("convert", {"source": str(base), **CONVERT}, show, tmp_path / "new")
+        run_errand("convert", {"source": str(slow if happens is killing else base), **CONVERT}, show, tmp_path / "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == left
     assert not left or [path.name for path in (tmp_path / "new").iterdir()] == ["mine.txt"]
+
+
+def test_what_a_killed_process_left_goes_and_what_another_is_writing_stays(tmp_path: Path) -> None:
+    for name in (".new.dead.partial", ".new.alive.partial", ".newer.dead.partial"):
+        (tmp_path / name).mkdir()
+    with held(tmp_path / ".new.alive.partial"), beside(tmp_path / "new") as place:
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+            [".new.alive.partial", ".newer.dead.partial", place.parent.name]
+        )
+        place.mkdir()
+    assert (tmp_path / "new").is_dir() and not place.parent.exists()
 
 
 def test_what_goes_wrong_is_told_of_the_folder_that_was_asked_for(base: Path, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from realign.engine.tiny import make_tiny_model
 from realign.errors import EmptyInput, ModelError, UsageError
 from realign.intake.held_out import held_out
 from realign.intake.runs import remember
-from realign.intake.trained import find_trained, list_trained, model_place, still_its_base
+from realign.intake.trained import find_trained, kept_in, list_trained, model_place, still_its_base
+from realign.job.errand import keep
 from realign.records import Row
 from realign.run import Batch, Run
 from realign.settings import Adapter, Evaluating
@@ -41,6 +42,8 @@ def rows() -> list[Row]:
 @pytest.fixture
 def run(base: Path, tmp_path: Path) -> Iterator[Run]:
     """A run whose sft was tried twice, and whose optimize began with the second attempt."""
+    from mlx.utils import tree_map
+
     from realign.align.adapters import fuse
     from realign.align.models import open_model, prepare
 
@@ -53,6 +56,7 @@ def run(base: Path, tmp_path: Path) -> Iterator[Run]:
         for number in attempts:
             loaded = open_model(lies_on)
             prepare(loaded.model, ADAPTER, seed=number)
+            loaded.model.update(tree_map(lambda array: array + 0.03, loaded.model.trainable_parameters()))
             folder = write_adapter(attempt_folder(run, stage, number) / "adapter", loaded.model, ADAPTER, lies_on)
             last = checkpoint_of(run, stage, number, folder, parent, {})
             run.commit(stage, Batch(records=[last, *(rows() if (stage, number) == ("sft", 1) else ())]))
@@ -150,6 +154,28 @@ def test_a_base_that_has_become_another_model_is_refused(run: Run, base: Path, t
     still_its_base(replace(trained, identity=""), other)
 
 
+def test_a_run_is_kept_as_one_adapter_by_a_name_of_ones_own(run: Run, base: Path) -> None:
+    import mlx.core as mx
+    import mlx_lm
+
+    def kept(what: str, name: str) -> dict:
+        return keep({"what": what, "name": name, "base": "", "root": str(kept_in())}, lambda doing: None)
+
+    first = kept(run.id, "tides")
+    assert (first["name"], first["version"], first["adapters"]) == ("tides", 1, 2)
+    assert kept(f"{run.id}/sft@1", "tides")["version"] == 2
+    assert [each.name for each in list_trained("")][:3] == ["tides@1", "tides@2", f"{run.id}/sft@1"]
+    one, whole = find_trained("tides@1"), find_trained(run.id)
+    assert (one.base, one.learned_in) == (str(base), str(run.folder)) and find_trained("tides").name == "tides@2"
+    assert held_out(one, "", Evaluating()) == held_out(whole, "", Evaluating())
+    found, expected = (
+        mlx_lm.load(each.base, adapter_path=each.folder)[0](mx.array([[5, 9, 200]])) for each in (one, whole)
+    )
+    assert mx.allclose(found, expected, atol=1e-3)
+    with pytest.raises(UsageError, match="one of: tides@1, tides@2"):
+        find_trained("tides@3")
+
+
 # -- what it is compared on -----------------------------------------------------------------------------------------
 
 
@@ -174,7 +200,7 @@ def test_a_run_is_compared_on_what_it_held_out_and_never_on_what_it_trained_on(r
 
 
 def test_an_adapter_from_elsewhere_needs_data_and_says_what_is_not_known(run: Run, base: Path, tmp_path: Path) -> None:
-    trained = replace(find_trained(run.id), run="")
+    trained = replace(find_trained(run.id), learned_in="")
     with pytest.raises(UsageError, match="--data RUN_OR_FILE"):
         held_out(trained, "", Evaluating())
     found, _, notes = held_out(trained, file_of(tmp_path, *(row.data for row in rows())), Evaluating())

@@ -2,12 +2,16 @@
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from alignments import begin, go, pairs
 
 from realign import workflow
+from realign.cli import main
+from realign.engine.tiny import make_tiny_model
 from realign.errors import Blocked
 from realign.intake.request import Request
 from realign.intake.start import start_run
@@ -42,11 +46,11 @@ def rows(kind: str) -> list[dict]:
     return made
 
 
-def aligned(folder: Path, data_type: str, *made: list[dict], **changes: dict) -> Run:
+def aligned(folder: Path, data_type: str, *made: list[dict], model: str = "", **changes: dict) -> Run:
     data = folder / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for some in made for row in some))
-    settings = {name: {**values, **changes.get(name, {})} for name, values in EASY.items()}
-    run = start_run(Request((str(data),), data_type, settings=settings, output=str(folder), workflow="align"))
+    settings = {name: {**EASY.get(name, {}), **changes.get(name, {})} for name in {**EASY, **changes}}
+    run = start_run(Request((str(data),), data_type, model, settings=settings, output=str(folder), workflow="align"))
     with run.writing("a test"):
         for stage in workflow.stages_of(run):
             workflow.run_stage(run, stage.name)
@@ -69,6 +73,38 @@ def test_a_model_goes_through_seven_stages_and_comes_out_as_a_folder_that_mlx_lm
     card = Path(summary.paths["card"]).read_text()
     assert "**DEPLOY.**" in card and str(tmp_path) not in card
     assert workflow.next_stage(run) == ""
+
+
+@pytest.mark.slow
+def test_what_an_alignment_trained_is_listed_compared_kept_and_fused_and_then_writes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("REALIGN_HOME", str(tmp_path / "home"))
+    texts = " ".join(f"{row['prompt']} {row['chosen']}" for row in rows("pair"))
+    base = make_tiny_model(tmp_path / "base", texts, layers=3)
+    run = aligned(
+        tmp_path, "dpo", rows("pair"), model=str(base), adapter={"layers": 2}, fine_tuning={"schedule": "60:5e-3"}
+    )
+    assert main(["adapters", "list"]) == 0
+    assert [name in capsys.readouterr().out for name in (f"{run.id}/iterate@1  (lora, passed",)] == [True]
+    assert main(["adapters", "compare", run.id, "--max-tokens", "6", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["rows"] == 30 and found["loss"]["gain"]["low"] > 0 and len(found["answers"]) == 8
+    assert (
+        main(["adapters", "keep", run.id, "names"])
+        == main(["adapters", "fuse", run.id, "-o", str(tmp_path / "one")])
+        == 0
+    )
+    kept = ["--model", str(base), "--adapter-path", str(tmp_path / "home/adapters/names/v1")]
+    said = [
+        written(words) for words in (kept, ["--model", str(tmp_path / "one")], ["--model", str(run.folder / "model")])
+    ]
+    assert said[0] == said[1] == said[2] and said[0].strip() in NAMES
+
+
+def written(words: list[str]) -> str:
+    """What mlx-lm's own command answers."""
+    asked = ["--prompt", rows("pair")[0]["prompt"], "--max-tokens", "6", "--verbose", "false"]
+    command = [sys.executable, "-m", "mlx_lm", "generate", *words, *asked]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.slow

@@ -51,26 +51,38 @@ def write_adapter(
     folder: Path, model: Any, adapter: Adapter, base: Path, facts: Mapping[str, Any] | None = None
 ) -> Path:
     """A new folder with adapters.safetensors and adapter_config.json. Raises StorageError when it can't be written."""
-    import mlx.core as mx
     from mlx.utils import tree_flatten
 
-    from realign.align.models import blocks_of, lora_parameters, write_folder
+    from realign.align.models import blocks_of, lora_parameters
 
     config = {
         "fine_tune_type": adapter.kind,
         "num_layers": blocks_of(model, adapter),
         "lora_parameters": lora_parameters(adapter),
+    }
+    return write_files(folder, dict(tree_flatten(model.trainable_parameters())), config, base, facts or {})
+
+
+def write_files(
+    folder: Path, weights: Mapping[str, Any], config: Mapping[str, Any], base: Path, facts: Mapping[str, Any]
+) -> Path:
+    """A new folder with these arrays and mlx-lm's own config, to which what is ours is added."""
+    import mlx.core as mx
+
+    from realign.align.models import write_folder
+
+    config = {
+        **config,
         "model": str(base),
         "realign": {
             "base_identity": model_identity(base),
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "facts": dict(facts or {}),
+            "facts": dict(facts),
         },
     }
 
     def fill(beside: Path) -> None:
-        weights = dict(tree_flatten(model.trainable_parameters()))
-        mx.save_safetensors(str(beside / WEIGHTS), weights, metadata={"format": "mlx"})
+        mx.save_safetensors(str(beside / WEIGHTS), dict(weights), metadata={"format": "mlx"})
         (beside / CONFIG).write_text(json.dumps(config, indent=4, sort_keys=True), encoding="utf-8")
 
     return write_folder(folder, fill)
@@ -80,10 +92,15 @@ def save_adapter(
     root: Path, name: str, model: Any, adapter: Adapter, base: Path, facts: Mapping[str, Any] | None = None
 ) -> AdapterInfo:
     """The next version of the adapter `name`. Raises UsageError for a name that is no plain folder name."""
+    return read_adapter(write_adapter(next_version(root, name), model, adapter, base, facts))
+
+
+def next_version(root: Path, name: str) -> Path:
+    """The folder of the version after the last one of `name`. Raises UsageError for a name that can't be one."""
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no name for an adapter", "1 to 64 letters, digits, dots, dashes, underscores")
     version = max((info.version for info in list_adapters(root) if info.name == name), default=0) + 1
-    return read_adapter(write_adapter(root / name / f"v{version}", model, adapter, base, facts))
+    return root / name / f"v{version}"
 
 
 def list_adapters(root: Path) -> list[AdapterInfo]:

@@ -11,7 +11,7 @@ from typing import Any
 from realign.commands.words import EPILOG, Add, say_json
 from realign.errors import UsageError
 
-WHAT = "a run, RUN/STAGE or RUN/STAGE@2, FOLDER/NAME@2, or an adapter's or a model's folder"
+WHAT = "a run, RUN/STAGE or RUN/STAGE@2, a kept NAME@2, FOLDER/NAME@2, or an adapter's or a model's folder"
 TYPES = ("float32", "bfloat16", "float16")
 BITS = (2, 3, 4, 5, 6, 8)
 GROUPS = (32, 64, 128)
@@ -25,6 +25,12 @@ def add_to(add: Add) -> None:
         ("list", list_them, "adapters and models that runs left, or that lie in a folder", add_list),
         ("fuse", fuse, "base and adapter as one model folder that mlx_lm loads", add_fuse),
         ("compare", compare, "the trained model beside its base on the same held-out rows", add_compare),
+        (
+            "keep",
+            keep,
+            "one adapter on the base model, by a name of your own; the same name gives the next version",
+            add_keep,
+        ),
     ):
         action = actions.add_parser(name, help=help, description=help, epilog=EPILOG)
         action.add_argument("--json", action="store_true", help="answer with one JSON object")
@@ -125,6 +131,29 @@ def compare(words: argparse.Namespace) -> int:
     return 0
 
 
+def add_keep(command: argparse.ArgumentParser) -> None:
+    """The words of `adapters keep`."""
+    command.add_argument("what", metavar="WHAT", help=f"{WHAT}; of a run, the LoRA adapters of its stages add up")
+    command.add_argument("name", metavar="NAME", help="letters, digits, dots, dashes, underscores")
+    command.add_argument("-o", "--root", default="", metavar="DIR", help="folder of named adapters (your own)")
+    command.add_argument("--base", default="", metavar="MODEL", help="of an adapter that does not name its base")
+    command.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def keep(words: argparse.Namespace) -> int:
+    """An adapter that outlives its run."""
+    from realign.align.adapters import next_version
+    from realign.intake.trained import find_trained, kept_in, lineage, model_place
+    from realign.views.trained import kept_lines
+
+    root = Path(words.root).expanduser().absolute() if words.root else kept_in()
+    next_version(root, words.name)
+    base, _ = lineage(find_trained(words.what, words.base))
+    model_place(base)
+    say(in_worker("keep", words, {"name": words.name, "root": str(root)}), words, kept_lines)
+    return 0
+
+
 # -- convert --------------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +194,8 @@ def in_worker(errand: str, words: argparse.Namespace, more: dict[str, Any]) -> d
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = getattr(words, "output", None)
+    if output == "":
+        raise UsageError("--output is empty", "a new folder")
     folder = Path(output).expanduser().absolute() if output else None
     what = {name: getattr(words, name) for name in ("what", "base") if hasattr(words, name)}
     with showing(words.quiet) as show:

@@ -28,7 +28,9 @@ def held_out(trained: Trained, data: str, evaluating: Evaluating) -> tuple[list[
     """
     known = run_rows(trained)
     if not data and not known:
-        raise UsageError(f"{trained.name} was trained outside of a run", "rows to compare on", "--data RUN_OR_FILE")
+        raise UsageError(
+            f"Nobody knows what rows {trained.name} was trained on", "rows to compare on", "--data RUN_OR_FILE"
+        )
     rows, left_out = read(data) if data else ([row for row in known if row.split != "train"], [])
     learned = {str(prompt_of(row.data)) for row in known if row.split == "train"}
     unseen = [row for row in rows if str(prompt_of(row.data)) not in learned]
@@ -47,10 +49,10 @@ def _id(row: Row) -> str:
 
 
 def run_rows(trained: Trained) -> Sequence[Row]:
-    """The rows of the run that trained it; none outside of one."""
-    if not trained.run:
+    """The rows of the run that trained it; none where that is not known."""
+    if not trained.learned_in:
         return []
-    with closing(Run.open(Path(trained.run))) as run:
+    with closing(Run.open(Path(trained.learned_in))) as run:
         return list(run.records("row"))
 
 

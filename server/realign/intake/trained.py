@@ -3,7 +3,8 @@
     find_trained("dpo_tides_20260128")                the model that the run ended with
     find_trained("dpo_tides_20260128/optimize@2")     what that stage's second attempt left; without @2 the last one
     find_trained("adapters/tides@2"), find_trained("any/folder", base="models/qwen")
-    list_trained("")                                  whatever the runs of this user left; of a run or a folder too
+    find_trained("tides@2")                           an adapter that was kept by that name
+    list_trained("")                                  what was kept and what runs left; of a run or a folder too
 
 The attempts of a stage are the versions of what it trains: one that a gate rejected keeps its name. Imports no mlx.
 """
@@ -16,12 +17,12 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from realign.align.adapters import CONFIG, AdapterInfo, find_adapter, read_adapter
+from realign.align.adapters import CONFIG, NAME, AdapterInfo, find_adapter, list_adapters, read_adapter
 from realign.align.places import base_folder, checkpoint_before, plain_folder
 from realign.engine.folders import check_folder, model_identity
 from realign.errors import ModelError, UsageError
 from realign.intake.roles import find_model
-from realign.intake.runs import known_runs, name_of
+from realign.intake.runs import data_folder, known_runs, name_of
 from realign.records import Checkpoint
 from realign.run import DATABASE, Run, is_file
 
@@ -30,7 +31,7 @@ POLICIES = ("iterate", "optimize", "sft")  # the stages that train what is deplo
 REWARD_HEAD = "head.safetensors"
 DEPTH = ("", "*/", "*/*/", "*/*/*/")  # how far below a folder adapters and runs are looked for
 ATTEMPT_DEPTH = 4  # checkpoints/STAGE/attempt_N/adapter in a run's folder
-FORMS = "a run, RUN/STAGE, RUN/STAGE@2, FOLDER/NAME@2, or the folder of an adapter or a model"
+FORMS = "a run, RUN/STAGE, RUN/STAGE@2, a kept NAME@2, FOLDER/NAME@2, or an adapter's or a model's folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class Trained:
     """Trained weights on disk. name: as a user says it; kind: lora, dora, full (every weight), or reward.
 
     base: the model folder or name that it was trained on; start: what it is compared with, for a run the model that
-    went in. identity is the base's at that time, "" where nobody noted it; run is the run's folder, "" outside of one.
+    went in. identity is the base's at that time, "" where nobody noted it; run is the run's folder, "" outside of one;
+    learned_in is the run on whose rows it was trained, as far as that is known.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Trained:
     identity: str = ""
     made: str = ""
     run: str = ""
+    learned_in: str = ""
 
     @property
     def adapter(self) -> bool:
@@ -85,7 +88,35 @@ def _find(words: str) -> Trained:
         return _of_stage(run, split["name"], split["version"] or "")
     if split and (root := Path(split["place"] or "/").expanduser()).is_dir():
         return _of_adapter(find_adapter(root.absolute(), split["name"] + (split["version"] or "")))
+    if NAME.fullmatch(words.partition("@")[0]) and (kept_in() / words.partition("@")[0]).is_dir():
+        return _of_adapter(find_adapter(kept_in(), words))
     raise UsageError(f"{words!r} names nothing trained", FORMS, "`realign adapters list` shows what there is")
+
+
+def kept_in() -> Path:
+    """Where adapters are kept that a person has named."""
+    return data_folder() / "adapters"
+
+
+def lineage(trained: Trained) -> tuple[str, list[str]]:
+    """(the model that it began with, its adapters from there on, oldest first). Only a run knows more than one.
+
+    Raises UsageError for what is no adapter: a model of which every weight was trained needs none.
+    """
+    if not trained.adapter:
+        raise UsageError(f"{trained.name} is a whole model", "an adapter", "`realign adapters fuse` copies it")
+    if not trained.run:
+        return trained.base, [trained.folder]
+    with closing(Run.open(Path(trained.run))) as run:
+        place = next(each for each in _checkpoints(run) if str(run.folder / each.folder) == trained.folder)
+        folders: list[str] = []
+        while is_file(run.folder / place.folder / CONFIG):
+            folders.insert(0, str(run.folder / place.folder))
+            before = checkpoint_before(run, place)
+            if before is None:
+                return str(base_folder(run, _model(run))), folders
+            place = before
+        return str(run.folder / place.folder), folders
 
 
 def _run_folder(words: str) -> Path | None:
@@ -154,7 +185,7 @@ def _of_checkpoint(run: Run, checkpoint: Checkpoint, every: list[Checkpoint]) ->
     kind = info.kind if info else "reward" if is_file(folder / REWARD_HEAD) else "full"
     return Trained(
         _name(run, checkpoint), kind, str(folder), str(base), str(base), status,
-        info.base_identity if info else "", info.made if info else "", str(run.folder),
+        info.base_identity if info else "", info.made if info else "", str(run.folder), str(run.folder),
     )  # fmt: skip
 
 
@@ -189,20 +220,27 @@ def _of_folder(folder: Path) -> Trained:
 
 
 def _of_adapter(info: AdapterInfo, named: bool = True) -> Trained:
-    name = f"{info.folder.parent.parent}/{info.name}@{info.version}" if named and info.version else str(info.folder)
-    return Trained(name, info.kind, str(info.folder), info.base, info.base, "", info.base_identity, info.made)
+    root = info.folder.parent.parent
+    kept = f"{info.name}@{info.version}" if root == kept_in() else f"{root}/{info.name}@{info.version}"
+    name = kept if info.version and (named or root == kept_in()) else str(info.folder)
+    learned_in = next((str(run) for run in known_runs() if str(run) == info.facts.get("run")), "")
+    return Trained(
+        name, info.kind, str(info.folder), info.base, info.base, "", info.base_identity, info.made,
+        learned_in=learned_in,
+    )  # fmt: skip
 
 
 # -- the list -------------------------------------------------------------------------------------------------------
 
 
 def list_trained(where: str = "") -> list[Trained]:
-    """What a run left, what lies in a folder, or without words what all known runs left; runs in their order.
+    """What a run left, what lies in a folder, or without words what was kept and all known runs left, in their order.
 
     A folder that can't be read is passed over. Raises UsageError for words that are neither a run nor a folder.
     """
     if not where:
-        return [each for run in known_runs() for each in _listed(run)]
+        kept = [_of_adapter(info) for info in list_adapters(kept_in())]
+        return [*kept, *(each for run in known_runs() for each in _listed(run))]
     if run := _run_folder(where):
         return list(_listed(run))
     root = Path(where).expanduser().absolute()

@@ -10,8 +10,12 @@ it will stand, which this process removes however the worker ends, and moved the
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import glob
 import json
 import math
+import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -22,13 +26,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from realign.errors import Interrupted, RealignError, StageFailed, UsageError
+from realign.errors import Interrupted, RealignError, StageFailed, StorageError, UsageError
 from realign.job.calibrate import listen
 from realign.job.process import Job, how_it_ended, rebuild, release, start_worker, stop, tail
 from realign.job.progress import Progress
 from realign.job.worker import as_plain, die_with, guard, keep_stdout
 from realign.run import storage_error
 
+PARTIAL = ".partial"
 Words = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -53,20 +58,44 @@ def beside(output: Path) -> Iterator[Path]:
 
     What goes wrong is told of `output`, which is the name that the user knows.
     """
-    if output.exists() or output.is_symlink():
-        raise UsageError(f"{output} exists already", "a new folder", "another name, or remove it first")
     try:
+        if os.path.lexists(output):
+            raise UsageError(f"{output} exists already", "a new folder", "another name, or remove it first")
         output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=".partial", dir=output.parent) as scratch:
+        clear_leftovers(output)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", suffix=PARTIAL, dir=output.parent) as scratch:
             place = Path(scratch) / output.name
-            try:
-                yield place
-            except RealignError as error:
-                said = (text.replace(str(place), str(output)) for text in (error.found, error.expected, error.fix))
-                raise type(error)(*said) from None
+            with held(Path(scratch)):
+                try:
+                    yield place
+                except RealignError as error:
+                    said = (text.replace(str(place), str(output)) for text in (error.found, error.expected, error.fix))
+                    raise type(error)(*said) from None
             place.rename(output)
     except OSError as error:
-        raise storage_error(error) from None
+        taken = f"{output} was made by somebody else in the meantime" if os.path.lexists(output) else ""
+        found = taken or f"{output} can't be written ({error.strerror or error})"
+        raise StorageError(
+            found, "a new folder, on a disk with room", "the same command with another --output"
+        ) from None
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A lock on a folder, which dies with this process. Raises OSError where another process has it."""
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(place)
+
+
+def clear_leftovers(output: Path) -> None:
+    """Remove what a killed process left half written for the same output; what another is writing is locked."""
+    for left in output.parent.glob(f".{glob.escape(output.name)}.*{PARTIAL}"):
+        with contextlib.suppress(OSError), held(left):
+            shutil.rmtree(left)
 
 
 def _in_worker(name: str, words: Words, show: Callable[[Progress], None]) -> Words:
@@ -195,7 +224,26 @@ def convert(words: Words, doing: Say) -> Words:
     }  # fmt: skip
 
 
-ERRANDS: dict[str, Callable[[Words, Say], Words]] = {"fuse": fuse, "compare": compare, "convert": convert}
+def keep(words: Words, doing: Say) -> Words:
+    """What a run trained, or an adapter from elsewhere, as one adapter with a name and the next version."""
+    from realign.align.keeping import keep as keep_adapters
+    from realign.intake.trained import find_trained, lineage, model_place
+
+    trained, root = find_trained(words["what"], words["base"]), Path(words["root"])
+    base, adapters = lineage(trained)
+    facts = {"from": trained.name, "run": trained.learned_in}
+    doing(f"keeping {len(adapters)} adapters as one")
+    root.mkdir(parents=True, exist_ok=True)
+    with open(root / ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once get two versions
+        info = keep_adapters(model_place(base), [Path(each) for each in adapters], root, words["name"], facts)
+    return {"name": info.name, "version": info.version, "folder": str(info.folder), "base": info.base,
+            "kind": info.kind, "from": trained.name, "adapters": len(adapters)}  # fmt: skip
+
+
+ERRANDS: dict[str, Callable[[Words, Say], Words]] = {
+    "fuse": fuse, "compare": compare, "convert": convert, "keep": keep,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

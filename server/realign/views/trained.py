@@ -51,6 +51,16 @@ def fused_lines(found: Found) -> list[str]:
     return [*lines, f'Try it: mlx_lm.generate --model {shlex.quote(found["folder"])} --prompt "..."']
 
 
+def kept_lines(found: Found) -> list[str]:
+    """The name that was given, what it came from, and how to try it."""
+    sum_of = f", the sum of {found['adapters']} adapters" if found["adapters"] > 1 else ""
+    words = f"--model {shlex.quote(found['base'])} --adapter-path {shlex.quote(found['folder'])}"
+    return [
+        f"{found['name']}@{found['version']}: {found['from']}{sum_of}, on {found['base']}",
+        f'Try it: mlx_lm.generate {words} --prompt "..."',
+    ]
+
+
 def converted_lines(found: Found) -> list[str]:
     """Where it lies, and how large it is."""
     bits = found["bits_a_weight"]
