@@ -271,12 +271,14 @@ def blind_rights(pairs: Sequence[PairTokens], held_out: Sequence[PairTokens], de
 
     Fitted by 300 steps of gradient descent on the logistic loss with a small L2 term; tokens are hashed into columns.
     """
-    features, weights = _count_differences(pairs[:FITTED]), np.zeros(WORDS)
+    counted = _count_differences(pairs[:FITTED])
+    seen = counted.any(0)  # the other columns' weights would stay 0
+    features, weights = counted[:, seen].astype(np.float64), np.zeros(seen.sum())
     rate = 4.0 / max(1e-9, float((features**2).sum(1).mean()))  # about the inverse of the loss's curvature
     for _ in range(300):
         slope = -features.T @ (1 / (1 + np.exp(features @ weights))) / len(features)
         weights -= rate * (slope + decay * weights)
-    return (_count_differences(held_out) @ weights > 0).tolist()  # type: ignore[no-any-return]
+    return (_count_differences(held_out)[:, seen] @ weights > 0).tolist()  # type: ignore[no-any-return]
 
 
 def _count_differences(pairs: Sequence[PairTokens]) -> np.ndarray:
