@@ -19,6 +19,7 @@ from realign.errors import Blocked, ModelError, UsageError
 from realign.intake.roles import check_overrides, fetch, find_model, merge, with_evaluation_files
 from realign.intake.runs import find_run
 from realign.run import DATABASE, Run, file_sha256, is_file
+from realign.sources import READERS
 from realign.sources.rows import ENDINGS, is_data_file, peek
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def data_files(names: Sequence[str], data_type: str = "") -> tuple[list[dict[str
     if not is_file(place):
         require_exported(place)
     elif not is_data_file(place):
+        is_document = place.suffix.lower() in READERS
         fix = f"`realign curate {place} --type {data_type or 'dpo'}`, which makes a dataset of a document"
+        fix = fix if is_document else "write its rows as JSON lines"
         raise UsageError(f"{place.name} is no file of rows", f"one that ends in {', '.join(ENDINGS)}, or in .gz", fix)
     found = [(place, "", "rows")] if is_file(place) else files_in(place)
     files = [

@@ -34,6 +34,7 @@ BANNED = re.compile(
 )
 WORDS = re.compile(r"[^\W\d_]*(?:[ ,.'’()%:-]+[^\W\d_]+){0,8}[ ,.'’():-]*")
 CURRENCY = "$€£¥₹"
+OF_A_LENGTH = ("long", "wide", "tall", "high", "deep", "thick", "across", "around", "apart", "of", "per")
 LATEX = (
     (r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", r"\1/\2"), (r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}", r" \1 "),
     (r"\\([%$])", r"\1"), (r"\\[,;! ]|\{,\}", lambda m: "," if "{" in m[0] else ""), (r"\\times", "×"),
@@ -174,8 +175,13 @@ def with_unit(value: Fraction, before: str, after: str) -> Quantity | str:
 
 
 def leading_unit(text: str) -> tuple[Unit | None, str, str]:
-    """The longest unit a text begins with, its name, and the words behind it: "min left" is minutes, "left"."""
+    """The longest unit a text begins with, its name, and the words behind it: "min left" is minutes, "left".
+
+    "in" is inches at the end and before what is said of a length; anywhere else it is the word: "18 in total".
+    """
     words = text.split(" ")
+    if words[0].lower() == "in" and words[1:] and words[1].lower().rstrip(".,;") not in OF_A_LENGTH:
+        return None, "", text
     for count in range(min(len(words), 6), 0, -1):
         name = " ".join(words[:count]).rstrip(",;")
         if unit := parse_unit(name):

@@ -42,6 +42,7 @@ PLAIN: dict[str, tuple[str, str]] = {
     "°F fahrenheit": ("1", "°F"), "$ dollar usd USD US$": ("1", "$"), "cent ¢": ("1/100", "$"),
     "€ euro eur EUR": ("1", "€"), "£ GBP gbp": ("1", "£"), "¥ yen JPY": ("1", "¥"), "₹ rupee INR": ("1", "₹"),
 }  # fmt: skip
+SHORT_PLURALS = ("lb", "hr", "yr", "wk", "yd", "kg", "km", "cm", "mm", "ml", "mg")
 FACTOR = re.compile(r"([^\s\d^*·/-]+)\s*(?:\^?\s*(-?[1-9]))?$")
 
 
@@ -58,6 +59,7 @@ def parse_unit(text: str) -> Unit | None:
     text = text.replace("²", "^2").replace("³", "^3").replace("μ", "µ").strip()
     if not text or len(text) > 60:
         return None
+    text = re.sub(r"\bU\.?S\.? (?=dollars?\b)", "", text, flags=re.I)
     text = re.sub(r"\s+per\s+", "/", re.sub(r"degrees? (?=celsius|fahrenheit|[CF]\b)", "°", text, flags=re.I))
     text = re.sub(r"\bsquare ([a-z]+)", r"\1^2", re.sub(r"\bcubic ([a-z]+)", r"\1^3", text))
     above, *below = text.split("/")
@@ -79,10 +81,15 @@ def factor(text: str, sign: int) -> Unit | None:
 
 
 def lookup(name: str) -> Unit | None:
-    """A unit by its symbol, or by its word in the singular or the plural."""
+    """A unit by its symbol, or by its word in the singular or the plural.
+
+    A single letter is a symbol as it stands only, and few symbols have a plural: "has" is no hectares, "Ms" no meters.
+    """
     name = name.removesuffix(".") if len(name) > 2 else name
     word = name.lower()
-    for candidate in (name, word, word.removesuffix("s"), word.removesuffix("es")):
+    one = word.removesuffix("s")
+    spelled = [word] * (len(word) > 1) + [one] * (len(one) > 2 or one in SHORT_PLURALS)
+    for candidate in (name, *spelled):
         if candidate in TABLE:
             return TABLE[candidate]
     return TABLE.get("°" + word.removeprefix("°")) if word.startswith("°") else None

@@ -85,7 +85,7 @@ def _amount(text: str, match: re.Match[str]) -> Amount:
 def unit_after(text: str) -> str:
     """The unit that a text begins with, as it is written: "kilometers" of " kilometers away"; "" for none.
 
-    A word of three letters or more, after "square" or "cubic": shorter ones and "has" are units only by accident.
+    A word of three letters or more, after "square" or "cubic": shorter ones are units only by accident.
     """
     match = UNIT.match(text)
     name = match["unit"] if match else ""
