@@ -22,6 +22,7 @@ import mlx.core as mx
 from mlx import nn
 from mlx.utils import tree_flatten, tree_unflatten
 
+from realign.align.stores import to_disk
 from realign.engine.accel import use_fast_blas
 from realign.engine.folders import check_folder, read_config
 from realign.engine.mlx import Loaded, load
@@ -147,13 +148,17 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> Path:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
         fill(beside)
+        to_disk(beside)
         beside.rename(folder)
     except (OSError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reasons = error.args[0] if isinstance(error, shutil.Error) else error  # of a copied folder: one a file
+        reason = getattr(error, "strerror", None) or (reasons[0][-1] if isinstance(reasons, list) else reasons)
         if isinstance(error, RuntimeError) and UNWRITTEN not in str(error):
             raise
         raise StorageError(
-            f"{folder} can't be written ({reason})", "a folder that can be written, with room"
+            f"{folder} can't be written ({reason}); nothing half written is left",
+            "a folder that can be written, with room for the whole model",
+            "make room, then the same command: it goes on where it stopped",
         ) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -50,11 +50,12 @@ def is_deployed(run: Run) -> bool:
 def make_base(run: Run, texts: list[str]) -> Path:
     """The tiny model made on the spot: a tokenizer of the data's own texts, and random weights. Made once."""
     folder = base_folder(run, "")
-    if not (folder / "model.safetensors").is_file():
+    if not folder.is_dir():
+        from realign.align.models import write_folder
         from realign.engine.tiny import make_tiny_model
 
-        shutil.rmtree(folder, ignore_errors=True)
-        make_tiny_model(folder, "\n".join(texts), layers=TINY_LAYERS, width=TINY_WIDTH)
+        text = "\n".join(texts)
+        write_folder(folder, lambda beside: make_tiny_model(beside, text, layers=TINY_LAYERS, width=TINY_WIDTH))
     return folder
 
 

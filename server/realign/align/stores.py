@@ -72,6 +72,15 @@ def _local(text: str) -> Store:
     )
 
 
+def to_disk(folder: Path) -> None:
+    """Wait until every file of a folder is on the disk itself, so that a rename after it never shows half of one."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                _to_disk(file.fileno())
+    _folder_to_disk(folder)
+
+
 def _to_disk(descriptor: int) -> None:
     """Wait until the bytes are on the disk itself. On macOS only F_FULLFSYNC promises that."""
     try:

@@ -50,12 +50,11 @@ def compare_models(work: Work) -> Iterator[Batch]:
 
 
 def deploy(final: Path, folder: Path) -> None:
-    """Put the model where it is looked for, whole: written beside, then renamed."""
-    beside = folder.with_name(".model.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(final, beside)
+    """Put the model where it is looked for, whole or not at all."""
+    from realign.align.models import write_folder
+
     shutil.rmtree(folder, ignore_errors=True)
-    beside.rename(folder)
+    write_folder(folder, lambda beside: shutil.copytree(final, beside, dirs_exist_ok=True))
 
 
 def replies(work: Work, before: Any, after: Any) -> list[Reply]:
