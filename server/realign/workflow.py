@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from realign.align.places import clear_stale
@@ -24,7 +25,7 @@ from realign.errors import Blocked, Interrupted, RealignError, UsageError
 from realign.quality.dropped import require_left
 from realign.quality.evidence import Evidence
 from realign.quality.gates import Verdict, as_dict, judge_gate, worst
-from realign.run import Run, StageState
+from realign.run import Run, StageState, storage_error
 from realign.settings import Settings, parse_settings
 from realign.stage import Stage
 from realign.work import Share, Work
@@ -76,12 +77,15 @@ def next_stage(run: Run) -> str:
 
 
 def states(run: Run) -> list[StageState]:
-    """Every stage's state in order; one that passed under other settings, inputs or code is stale."""
+    """Every stage's state in order; one that passed under other settings, inputs or code is stale, and one that was
+    running when its worker was killed is cancelled."""
     prints = fingerprints(run, settings_of(run), looking=True)
     found = []
     for stage in stages_of(run):
         state = run.stage(stage.name)
         stale = state.fingerprint not in ("", prints[stage.name])
+        if state.status == "running" and not run.holder():
+            state = replace(state, status="cancelled")
         found.append(StageState(stage.name, "stale") if stale else state)
     return found
 
@@ -105,6 +109,18 @@ def fingerprints(run: Run, settings: Settings, looking: bool = False) -> dict[st
         parts += [getattr(settings, section).what_decides() for section in stage.sections]
         chain = found[stage.name] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
     return found
+
+
+def what_is_gone(run: Run) -> tuple[str, ...]:
+    """A sentence on each model or file that a stage was made from and that can't be read any more."""
+    found, settings = [], settings_of(run)
+    for stage in stages_of(run):
+        try:
+            stage.inputs(run, settings)
+        except (OSError, RealignError) as error:
+            told = storage_error(error) if isinstance(error, OSError) else error
+            found.append(f"Whether a stage is stale can't be told: {told}")
+    return tuple(dict.fromkeys(found))
 
 
 def code_hash(places: Sequence[str]) -> str:

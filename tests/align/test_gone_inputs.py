@@ -41,6 +41,8 @@ def test_a_run_is_looked_at_though_what_it_was_made_from_is_gone(run: Run, name:
     assert look_at(run, "preferences")["gates"]
     found = {verdict.gate: verdict for verdict in check_run(run).verdicts}
     assert found["held-out loss falls"].tier == "HIGH"
+    if name in ("exam.jsonl", "model"):
+        assert any(name in note for note in check_run(run).notes)
     if name == "kept_out.jsonl":
         assert not found["decontamination"].decided and "kept_out.jsonl" in found["decontamination"].reason
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from realign import workflow
 from realign.curate.export import SPLITS, plain_name
-from realign.errors import RealignError
 from realign.quality import decisions
 from realign.quality.gates import TIERS, Verdict, worst
 from realign.quality.metrics import Measure
@@ -101,7 +100,7 @@ class Summary:
 def summarize(run: Run) -> Summary:
     """Measure the gates again and gather what the run knows about itself. Reads only."""
     settings = workflow.settings_of(run)
-    states, notes = current_states(run)
+    states = tuple(workflow.states(run))
     measured = tuple(state.name for state in states if has_ended(run, state.name))
     verdicts = measure_again(run, settings, measured)
     splits, plan, cost = count_splits(run), run.noted("plan", {}), run.noted("cost", {})
@@ -120,17 +119,9 @@ def summarize(run: Run) -> Summary:
         author=" and ".join(authors), judge=judge, origin=origin_of(run, authors, judge), verdicts=verdicts,
         reviewed=decisions.overturned(run), readmitted=decisions.count_readmitted(run), dropped=count_drops(run),
         changed=changes(settings), plan=plan, cost=cost,
-        in_force=gather_in_force(run), preflight=run.noted("preflight", []), paths=paths_of(run), notes=notes,
+        in_force=gather_in_force(run), preflight=run.noted("preflight", []), paths=paths_of(run),
+        notes=workflow.what_is_gone(run),
     )  # fmt: skip
-
-
-def current_states(run: Run) -> tuple[tuple[StageState, ...], tuple[str, ...]]:
-    """The state of every stage. Where a model or file is gone, a note says that what is stale can't be told."""
-    try:
-        return tuple(workflow.states(run)), ()
-    except RealignError as error:
-        stages = tuple(run.stage(stage.name) for stage in workflow.stages_of(run))
-        return stages, (f"Whether a stage is stale can't be told: {error}",)
 
 
 def has_ended(run: Run, name: str) -> bool:

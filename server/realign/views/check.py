@@ -19,6 +19,7 @@ from realign.quality.evidence import Evidence
 from realign.quality.gates import Gate, Tier, Verdict, judge_gate, worst
 from realign.run import Run
 from realign.settings import DATA_TYPES, Settings
+from realign.stage import Stage
 
 Prepare = Callable[[dict[str, Any]], dict[str, Any]]
 LARGEST_SHOWN = 20  # bad lines named one by one
@@ -44,7 +45,7 @@ def check_run(run: Run, stage: str = "all") -> Checked:
         workflow.find_stage(run, stage)
     settings = workflow.settings_of(run)
     verdicts: list[Verdict] = []
-    notes = []
+    notes = list(workflow.what_is_gone(run))
     for each, state in zip(workflow.stages_of(run), workflow.states(run), strict=True):
         if stage not in ("all", each.name):
             continue
@@ -54,7 +55,17 @@ def check_run(run: Run, stage: str = "all") -> Checked:
             verdicts += workflow.judge_stage(run, each, settings)
         else:
             notes.append(f"{each.name} has not ended ({state.status}): its gates are not measured")
+            notes += rejected_so_far(run, each, settings)
     return Checked(worst(verdicts) if verdicts else None, tuple(verdicts), tuple(notes))
+
+
+def rejected_so_far(run: Run, stage: Stage, settings: Settings) -> list[str]:
+    """Of a training that has not ended: what rejected its last attempt, before the next one."""
+    from realign import workflow
+
+    attempts = [each.attempt for each in run.records("checkpoint") if each.stage == stage.name]
+    rejected = [v for v in workflow.judge_stage(run, stage, settings) if v.tier == "REJECT"] if attempts else []
+    return [f"{stage.name}, attempt {attempts[-1]} was rejected: {verdict}" for verdict in rejected]
 
 
 def check_file(path: Path, data_type: str, settings: Settings | None = None, model: str = "") -> Checked:
