@@ -127,7 +127,7 @@ def test_a_conversation_that_the_template_refuses_and_a_pair_too_long_are_droppe
     rows, (refused, cut), _ = fit_rows(loaded, given, 256)
     assert [row.parent for row in rows] == ["f:1"]
     assert refused.record == "f:2" and "must alternate" in refused.detail
-    assert cut.record == "f:3" and "field 'prompt'" in cut.detail and "256 fit" in cut.detail
+    assert cut.record == "f:3" and "tokens long, 256 fit" in cut.detail
 
 
 def test_a_template_that_takes_a_system_leaves_rows_as_they_are(loaded):

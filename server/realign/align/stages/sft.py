@@ -59,7 +59,7 @@ def fine_tune(work: Work) -> Iterator[Batch]:
         lost = "; ".join(f"{drop.detail}: {drop.reason}" for _, drop in list(work.run.drops(work.stage))[:SHOWN])
         raise EmptyInput(f"{len(learned)} rows can be learned from ({lost or 'no other'})", f"at least {FEWEST}")
     if not held_out:
-        found = f"No row is held out to measure on: all {len(rows):,} are for training"
+        found = f"No row is held out to measure on: all {len(rows):,} that fit the model are for training"
         raise EmptyInput(found, "a valid or test split, or rows with at least ten different prompts to divide")
     for attempt in attempts(work, GATES, {"rate": 1.0, "steps": 1.0}):
         yield train_once(work, attempt, base, learned, held_out)

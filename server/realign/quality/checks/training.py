@@ -41,7 +41,9 @@ def _gap(evidence: Evidence) -> Measure:
     known = [gap for gap in gaps if gap is not None]
     if len(known) < len(gaps):
         missing = len(gaps) - len(known)
-        return metrics.not_measured(f"{missing} rows have neither all judges' scores nor a verifier's", len(gaps))
+        return metrics.not_measured(
+            f"{missing} rows have neither all judges' scores nor a verifier's; curating them gives it", len(gaps)
+        )
     return metrics.preference_gap(known, evidence.settings.select.easy_gap)
 
 
