@@ -1,16 +1,39 @@
-"""Looking at the ranks of a launch from a test: which process each is, and slowing one down."""
+"""The ranks of a launch in a test: their host file, which process each is, spoiling one and slowing one down."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from processes import listed
+from realign.hardware.hosts import LOCAL, Host, Hosts
+
+
+def hosts(folder: Path, *spoiled: str) -> Hosts:
+    """One host a word, all of them this machine; a word is what is done to the program there, "" for nothing."""
+    return Hosts(
+        "hosts.json", "ring", tuple(Host(LOCAL, (LOCAL,), (), python(folder, n, w)) for n, w in enumerate(spoiled))
+    )
+
+
+def python(folder: Path, number: int, spoiling: str) -> str:
+    """An interpreter that does `spoiling` before it starts a rank."""
+    if not spoiling:
+        return ""
+    script, starter = folder / f"python{number}", folder / f"start{number}.py"
+    starter.write_text(
+        f"import runpy, sys\n{spoiling}\nsys.argv = ['rank', *sys.argv[4:]]\n"
+        "runpy.run_module('realign.job.rank', run_name='__main__')\n"
+    )
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -P {starter} "$@"\n')
+    script.chmod(0o755)
+    return str(script)
 
 
 def ranks_of(coordinator: int) -> dict[int, int]:

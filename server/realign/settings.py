@@ -210,6 +210,9 @@ class Hardware(Section):
 
     hosts: str = Field("", description="a JSON host file: its machines share the batches; empty for this machine alone")
     sharded: bool = Field(False, description="one model spread over all hosts, for a model that none of them holds")
+    stalled_after: float = Field(
+        1800.0, gt=0.0, description="seconds in which no machine of a training gets further, until it is given up"
+    )
     fast_synch: bool = Field(True, description="false turns MLX_METAL_FAST_SYNCH off, where it hangs the GPU")
 
 

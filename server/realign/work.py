@@ -4,6 +4,9 @@
 
 A stage that treats its items one by one gives them to `each`. Here they are answered in order, by this process; on
 several machines (job/ranks.py) each machine answers a part, and the same batches come back in the same order.
+
+A stage that trains is gone through by every machine up to the end of its training (job/lockstep.py); this process takes
+up the checkpoint that they left, and measures it.
 """
 
 from __future__ import annotations
@@ -20,18 +23,27 @@ from realign.settings import Settings
 Answer = Callable[[Sequence[Any]], Batch]
 # (work, items, grain, prepare) -> batches in the items' order; None where this process does it all.
 Share = Callable[["Work", Sequence[Any], int, Callable[[], Answer]], Iterator[Batch]]
+# (work, attempt) -> nothing: brings an attempt's training to its end on several machines. Raises what ended it earlier.
+Lockstep = Callable[["Work", int], None]
 T = TypeVar("T")
+
+
+class Trained(Exception):
+    """A rank's part of a stage is done: its training is over, and what follows is for one process."""
 
 
 @dataclass(slots=True)
 class Work:
-    """What a stage works with. share: how items are divided among machines, None for this process alone."""
+    """What a stage works with. share: how items are divided among machines, lockstep: how they train together; None
+    for this process alone. ranked: this is one of several processes that train together."""
 
     run: Run
     settings: Settings
     stage: str
     stopping: Callable[[], bool] = lambda: False
     share: Share | None = None
+    lockstep: Lockstep | None = None
+    ranked: bool = False
     said: float = field(default=0.0)
 
     def progress(self, done: int | None, total: int | None, message: str = "", rate: float | None = None) -> None:
@@ -50,6 +62,16 @@ class Work:
     def say(self, message: str) -> None:
         """Say what the stage does beside its inputs; how far it is stays. Raises Interrupted when it should stop."""
         self.progress(None, None, message)
+
+    def train_together(self, attempt: int) -> None:
+        """Have several machines train, where there are several: what they leave is then resumed here, at its end."""
+        if self.lockstep:
+            self.lockstep(self, attempt)
+
+    def trained(self) -> None:
+        """Said once a training is over. On a rank nothing follows it."""
+        if self.ranked:
+            raise Trained
 
     def each(
         self,

@@ -28,7 +28,7 @@ from realign.quality.gates import Verdict, as_dict, judge_gate, worst
 from realign.run import Run, StageState, storage_error
 from realign.settings import Settings, parse_settings
 from realign.stage import Stage
-from realign.work import Share, Work
+from realign.work import Lockstep, Share, Work
 
 PACKAGE = Path(__file__).parent
 STATUS_OF_TIER = {"HIGH": "passed", "MEDIUM": "warned", "REJECT": "blocked"}
@@ -138,9 +138,10 @@ def code_hash(places: Sequence[str]) -> str:
 
 
 def run_stage(
-    run: Run, name: str, stopping: Callable[[], bool] = lambda: False, share: Share | None = None
-) -> list[Verdict]:
-    """Run one stage to its end and measure its gates. share: how its items are divided among machines (work.py).
+    run: Run, name: str, stopping: Callable[[], bool] = lambda: False, share: Share | None = None,
+    lockstep: Lockstep | None = None,
+) -> list[Verdict]:  # fmt: skip
+    """Run one stage to its end and measure its gates. share, lockstep: how machines share it (work.py).
 
     The caller holds `run.writing`. Raises Blocked when the stage before has not passed, Interrupted when stopped, and
     EmptyInput, with raw examples, when it dropped all that it was given.
@@ -155,7 +156,7 @@ def run_stage(
     if run.noted("workflow") == "align":
         clear_stale(run, name, prints[name])
     try:
-        for batch in stage.act(Work(run, settings, name, stopping, share)):
+        for batch in stage.act(Work(run, settings, name, stopping, share, lockstep)):
             run.commit(name, batch)
             if stopping():
                 raise Interrupted(f"{name} was stopped", fix="the same command goes on where it stopped")

@@ -146,6 +146,13 @@ def test_training_in_lockstep_has_equal_shares_and_says_so() -> None:
     assert plan("Qwen 7B", task="sft").split == (("M4 Max", 1.0),)
 
 
+def test_training_over_machines_needs_the_whole_model_on_each() -> None:
+    large = plan("x-120b", task="dpo", split="half")
+    assert [name for name, _ in large.split] == ["M3 Ultra"]
+    nowhere = plan("x-235b", task="dpo")
+    assert any("divides batches among machines, not a model" in line for line in nowhere.warnings)
+
+
 def test_m3_ultra_alone_is_a_sound_choice_where_nothing_else_is_there() -> None:
     answer = plan(machines=(M3_ULTRA,), machine="M3 Ultra")
     assert (answer.machine, answer.refused) == ("M3 Ultra", ())

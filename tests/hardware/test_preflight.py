@@ -60,6 +60,14 @@ def found(facts: Facts) -> dict[str, Check]:
     return {check.name: check for check in judge(facts)}
 
 
+def test_a_machine_that_holds_a_model_but_not_its_training_is_no_machine_to_train_on(model: str) -> None:
+    small = {"machine": "M4 Pro", "memory_gb": 32.0}
+    assert found(facts(model, small, batch_size=4))["hardware"].status == "pass"
+    check = found(facts(model, small, batch_size=4, task="dpo", tokens=2048))["hardware"]
+    assert check.status == "fail" and "mac1" in check.detail and "in DPO training" in check.detail
+    assert "every machine of a training holds the whole model" in check.fix
+
+
 def test_sound_machines_pass_all_eight(model: str) -> None:
     checks = judge(facts(model, {}, {}))
     assert [(check.name, check.status, check.fix) for check in checks] == [(name, "pass", "") for name in CHECKS]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 
 from processes import EASY, TIDES, until
-from ranks import ranks_of
+from ranks import hosts, ranks_of
 from realign import workflow
 from realign.errors import Interrupted, StageFailed
 from realign.hardware.hosts import LOCAL, Host, Hosts
@@ -72,27 +71,6 @@ def contents(run: Run) -> list[Any]:
         "SELECT item FROM done WHERE stage = 'judge'",
     )
     return [list(run.db.execute(query)) for query in queries]
-
-
-def hosts(folder: Path, *spoiled: str) -> Hosts:
-    """One host a word, all of them this machine; a word is what is done to the program there, "" for nothing."""
-    return Hosts(
-        "hosts.json", "ring", tuple(Host(LOCAL, (LOCAL,), (), python(folder, n, w)) for n, w in enumerate(spoiled))
-    )
-
-
-def python(folder: Path, number: int, spoiling: str) -> str:
-    """An interpreter that does `spoiling` before it starts a rank."""
-    if not spoiling:
-        return ""
-    script, starter = folder / f"python{number}", folder / f"start{number}.py"
-    starter.write_text(
-        f"import runpy, sys\n{spoiling}\nsys.argv = ['rank', *sys.argv[4:]]\n"
-        "runpy.run_module('realign.job.rank', run_name='__main__')\n"
-    )
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -P {starter} "$@"\n')
-    script.chmod(0o755)
-    return str(script)
 
 
 def machines(run: Run) -> list[dict[str, Any]]:

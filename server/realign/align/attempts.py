@@ -40,6 +40,7 @@ def attempts(work: Work, gates: Sequence[Gate], knobs: Knobs) -> Iterator[Attemp
     for number in range(1, MOST + 1):
         attempt = Attempt(number, knobs)
         if attempt.key not in work.run.done(work.stage):
+            work.train_together(number)
             yield attempt
             work.say(f"measuring attempt {number}")
         rejected = [verdict for verdict in measure(work, gates) if verdict.tier == "REJECT"]

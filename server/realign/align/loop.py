@@ -22,7 +22,6 @@ from typing import Any
 
 import mlx.core as mx
 from mlx import nn, optimizers
-from mlx.nn.utils import average_gradients
 from mlx.utils import tree_flatten, tree_map, tree_unflatten
 
 from realign.align.batches import Batches, Rows
@@ -38,11 +37,12 @@ from realign.align.steps import (
     recommended_memory,
     restore_random,
 )
+from realign.align.together import add_up, begin_alike
+from realign.engine.group import joined
 from realign.errors import Diverged, Interrupted, OutOfMemory, PeersLost
 from realign.settings import Training
 
 MEMORY = re.compile(r"alloc|out of memory|insufficient memory", re.IGNORECASE)
-LOST = re.compile(r"\[(ring|mpi|jaccl)\]|connection|socket", re.IGNORECASE)
 RECENT = 50  # steps that the rate and the time left are taken from
 
 
@@ -161,14 +161,14 @@ class _Loop:
     times: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RECENT))
     optimizer: Any = None
     schedule: Any = None
-    world: Any = None
+    group: Any = None
     memory: float = 0.0
     gradients: Callable[..., Any] = tuple
     update: Callable[..., Any] = tuple
 
     def __post_init__(self) -> None:
         self.schedule = parse_schedule(self.settings.schedule, self.settings.warmup)
-        self.world = mx.distributed.init()
+        self.group = joined()
         self.memory = self.settings.memory_gb * 1e9 if self.settings.memory_gb else recommended_memory()
         self.optimizer = optimizers.AdamW(0.0, weight_decay=self.settings.weight_decay, bias_correction=True)
         self.optimizer.init(self.model.trainable_parameters())
@@ -178,8 +178,12 @@ class _Loop:
 
     def step(self, step: int, evaluate: Callable[[], dict[str, float]] | None) -> Report:
         """One update. Raises Diverged before anything is measured with, or saved of, the broken weights."""
-        begun = time.perf_counter()
-        gradient, sums, tokens, peak = self.accumulate(step)
+        begun, random = time.perf_counter(), random_key()
+        try:
+            gradient, sums, tokens, peak = self.accumulate(step)
+        except PeersLost:
+            restore_random(random)  # the checkpoint that is written now belongs before this step
+            raise
         rate = rate_at(self.schedule, step)
         self.optimizer.learning_rate = rate
         norm = self.update(gradient, sums["weight"])
@@ -207,7 +211,7 @@ class _Loop:
         """(summed gradient, sums, real tokens, peak memory in bytes) of a step's batches, over all ranks."""
         total: Any = None
         tokens = peak = 0
-        rank, ranks = self.world.rank(), self.world.size()
+        rank, ranks = self.group.rank, self.group.size
         for rows in self.feed.batches(step):
             found = self.collect(rows[rank::ranks] or rows[:1])
             if rank >= len(rows):  # fewer rows than ranks: this rank adds nothing
@@ -215,7 +219,7 @@ class _Loop:
             total = found if total is None else added(total, found)
             tokens += self.feed.tokens(rows)
             peak = max(peak, mx.get_peak_memory())
-        gradient, sums = self.over_ranks(total) if ranks > 1 else total
+        gradient, sums = add_up(self.group, total, self.done)
         return gradient, sums, tokens, peak
 
     def collect(self, rows: Rows) -> Any:
@@ -247,21 +251,6 @@ class _Loop:
         self.per_token = max(self.per_token, (mx.get_peak_memory() - held) / tokens)
         return found
 
-    def over_ranks(self, found: Any) -> Any:
-        """The sums over all ranks, up to a factor that they share."""
-        try:
-            summed = average_gradients(found)
-            mx.eval(summed)
-        except RuntimeError as error:
-            if not LOST.search(str(error)):
-                raise
-            raise PeersLost(
-                f"Another machine of this training is gone after step {self.done} ({str(error)[:200]})",
-                "all ranks until the end",
-                "see to that machine, then the same command: it goes on from the checkpoint",
-            ) from error
-        return summed
-
     def check(self, step: int, loss: float, norm: float, kl: float) -> None:
         """Raises Diverged unless loss and norm are numbers and the KL of an objective that reports it is bearable."""
         kept = f"the checkpoint of step {self.saved} is kept" if self.saved else "no checkpoint had been written"
@@ -279,8 +268,9 @@ class _Loop:
             )
 
     def held_out(self, evaluate: Callable[[], dict[str, float]] | None) -> dict[str, float]:
-        """What is measured after this step, if anything is."""
-        if evaluate is None or (self.done % self.settings.evaluate_every and self.done < self.schedule.steps):
+        """What is measured after this step, if anything is: by rank 0, which alone keeps checkpoints."""
+        due = self.done % self.settings.evaluate_every == 0 or self.done == self.schedule.steps
+        if evaluate is None or not due or self.group.rank:
             return {}
         self.model.eval()
         measured = evaluate()
@@ -296,7 +286,7 @@ class _Loop:
 
     def save(self, checkpoints: Checkpoints | None, score: float | None = None) -> None:
         """Begin to write everything that the rest of the training depends on. Only rank 0 writes."""
-        if checkpoints is None or self.world.rank() > 0 or (self.saved == self.done and score is None):
+        if checkpoints is None or self.group.rank > 0 or (self.saved == self.done and score is None):
             return
         checkpoints.save(self.done, self.arrays(), {"largest": self.largest, "per_token": self.per_token}, score)
         self.saved = self.done
@@ -307,15 +297,21 @@ class _Loop:
         return dict([*weights, *tree_flatten(self.optimizer.state, prefix=".optimizer"), ("random", random_key())])
 
     def resume(self, checkpoints: Checkpoints | None) -> int:
-        """Take up the latest checkpoint, if there is one, then compile. Returns the step to begin with."""
-        saved = checkpoints.latest() if checkpoints is not None else None
+        """Take up the latest checkpoint, on all ranks; then compile. Returns the step to begin with."""
+        saved = checkpoints.latest() if checkpoints is not None and not self.group.rank else None
         if saved is not None:
-            tree: Any = tree_unflatten(list(saved.arrays.items()))
-            _put_back(self.model, tree)
-            self.optimizer.state = tree["optimizer"]
-            restore_random(saved.arrays["random"])
             self.largest, self.per_token = saved.facts["largest"], saved.facts["per_token"]
-            self.done = self.saved = saved.step
+        if saved is not None or self.group.size > 1:
+            arrays, step = (saved.arrays, saved.step) if saved is not None else (self.arrays(), 0)
+            self.take_up(*begin_alike(self.group, arrays, step))
         self.gradients = compiled_gradients(self.model, self.objective)
         self.update = compiled_update(self.model, self.optimizer, self.settings.clip)
         return self.done
+
+    def take_up(self, arrays: dict[str, mx.array], step: int) -> None:
+        """Be where these arrays were saved: after `step` steps."""
+        tree: Any = tree_unflatten(list(arrays.items()))
+        _put_back(self.model, tree)
+        self.optimizer.state = tree["optimizer"]
+        restore_random(arrays["random"])
+        self.done = self.saved = step

@@ -18,6 +18,7 @@ from realign.errors import UsageError
 from realign.records import Checkpoint, make_id
 from realign.run import Run
 
+CHECKPOINTS = "checkpoints"
 TINY_LAYERS, TINY_WIDTH = 3, 128
 
 
@@ -86,6 +87,20 @@ def model_folder(run: Run, checkpoint: Checkpoint, model: str) -> Path:
 
         fuse(parent_folder(run, checkpoint, model), run.folder / checkpoint.folder, plain)
     return plain
+
+
+def files_to_begin_with(run: Run, stage: str, model: str) -> list[Path]:
+    """The files that a training stage reads of this run, relative to its folder: what another machine needs to take
+    part. They are the tiny base, the stored reference, and what each earlier stage left, as whole models.
+    """
+    folders = [run.folder / CHECKPOINTS / name for name in ("base", "reference")]
+    left = {each.stage: each for each in run.records("checkpoint") if each.stage != stage}
+    # A reward model is as large as the policy, and only reinforcement by it needs it.
+    if run.noted("data_type") != "srf":
+        left = {name: each for name, each in left.items() if name not in ("reward", "detector")}
+    folders += [model_folder(run, each, model) for each in left.values()]
+    files = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir()) if file.is_file()]
+    return [file.relative_to(run.folder) for file in files]
 
 
 def parent_folder(run: Run, checkpoint: Checkpoint, model: str) -> Path:

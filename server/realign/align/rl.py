@@ -34,6 +34,7 @@ from realign.align.loop import Feed, Report, Trained, train
 from realign.align.losses import entropy, full_kl, group_advantages, policy_loss, token_logps
 from realign.align.models import prepare
 from realign.engine import Request
+from realign.engine.group import joined
 from realign.engine.mlx import Loaded, sample_tokens
 from realign.errors import Diverged, EmptyInput
 from realign.records import make_id
@@ -151,7 +152,10 @@ def mean_reward(
 
 
 class _Source:
-    """Draws a step's answers when the loop asks for its batches, and keeps them until the next step."""
+    """Draws a step's answers when the loop asks for its batches, and keeps them until the next step.
+
+    Several ranks divide the prompts among them; then all know all answers, and go on as one process would.
+    """
 
     def __init__(
         self, loaded: Loaded, tasks: Sequence[Task], reward: RewardFunction, training: Training, settings: Reinforce
@@ -168,18 +172,28 @@ class _Source:
         """Draw, reward, and divide the groups by the budget of tokens."""
         samples = self.settings.samples
         tasks = [self.tasks[row] for row in self.order.at(step)]
-        seeds = [
-            int(make_id(self.training.seed, step, n, k)[:7], 16) for n in range(len(tasks)) for k in range(samples)
-        ]
-        rollouts = draw(self.loaded, [task for task in tasks for _ in range(samples)], seeds, self.settings)
+        told = joined().divide(range(len(tasks)), lambda places: self.drawn(step, tasks, places))
         self.loaded.model.train()
-        rewards = rewards_of(self.reward, rollouts)
-        self.groups = [rollouts[n * samples : (n + 1) * samples] for n in range(len(tasks))]
+        self.groups = [
+            [Rollout(task, text, tuple(tokens), finish) for text, tokens, finish, _ in answers]
+            for task, answers in zip(tasks, told, strict=True)
+        ]
+        rollouts = [rollout for group in self.groups for rollout in group]
+        rewards = np.array([reward for answers in told for *_, reward in answers])
         self.advantages = np.array(group_advantages(mx.array(rewards.reshape(-1, samples).astype(np.float32))))
         self.signs = signs_of([r.text for r in rollouts], [len(r.tokens) for r in rollouts], rewards.tolist())
         self.signs["idle"] = float((self.advantages == 0).all(axis=1).mean())
         sizes = [(len(group[0].task.tokens), max(len(r.tokens) for r in group)) for group in self.groups]
         return make_batches(sizes, times=samples, rows=self.training.rows, tokens=self.training.tokens).epoch(0)
+
+    def drawn(self, step: int, tasks: Sequence[Task], places: Sequence[int]) -> list[list[tuple[Any, ...]]]:
+        """(text, tokens, finish, reward) of every answer to the tasks at `places`."""
+        samples = self.settings.samples
+        seeds = [int(make_id(self.training.seed, step, n, k)[:7], 16) for n in places for k in range(samples)]
+        rollouts = draw(self.loaded, [tasks[n] for n in places for _ in range(samples)], seeds, self.settings)
+        rewards = rewards_of(self.reward, rollouts).tolist()
+        flat = [(r.text, list(r.tokens), r.finish, reward) for r, reward in zip(rollouts, rewards, strict=True)]
+        return [flat[start : start + samples] for start in range(0, len(flat), samples)]
 
     def collate(self, rows: Rows) -> Arrays:
         """The arrays of levels.collate_answers, and each answer token's advantage (M,)."""

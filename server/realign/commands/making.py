@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 from contextlib import closing
@@ -45,6 +46,7 @@ def add_align(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--type", default="dpo", help="data type (dpo)")
     command.add_argument("--model", default="", help="a model folder or name; none for a tiny one made on the spot")
+    command.add_argument("--hosts", default="", metavar="HOSTFILE", help="JSON: machines that train, this one first")
     add_shared(command, "training.schedule=400:1e-5")
 
 
@@ -69,12 +71,13 @@ def curate(words: argparse.Namespace) -> int:
 
 
 def align(words: argparse.Namespace) -> int:
-    """A model is trained on a dataset, with a gate at every stage."""
+    """A model is trained on a dataset, with a gate at every stage; by several machines where there is a host file."""
     from realign.intake.request import Request
     from realign.intake.roles import overrides
 
+    hosts = [f"hardware.hosts={json.dumps(words.hosts)}"] if words.hosts else []
     return carry_out(words, Request(
-        (words.data,), words.type, words.model, settings=overrides(words.set), output=words.output,
+        (words.data,), words.type, words.model, settings=overrides([*words.set, *hosts]), output=words.output,
         download=words.download, workflow="align",
     ))  # fmt: skip
 

@@ -12,11 +12,15 @@ from realign.hardware.facts import FAIL, PASS, WARNING, Answered, Facts, Finding
 from realign.hardware.machines import Machine
 from realign.hardware.memory import estimate_memory
 from realign.hardware.models import measure_model
-from realign.hardware.plan import TOKENS
 from realign.hardware.probe import Seen
 
 MEMORY_USED = 0.90  # of a machine's memory, before anything is loaded
 CLOCKS = 60.0  # seconds that clocks may differ: calibrations and logs are dated, nothing else depends on them
+LESS = {
+    True: "a smaller batch size, fewer bits a weight, or --set hardware.sharded=true",
+    False: "a smaller training.rows or training.longest, fewer bits a weight, or the host file without it: every"
+    " machine of a training holds the whole model",
+}
 SHARE_OFF = 0.20  # relative: what a machine's share now may differ from the share its calibration promises
 
 
@@ -39,13 +43,15 @@ def _holds(facts: Facts, machine: Answered, seen: Seen, model: str) -> Finding:
     """One model on one machine, at the run's batch size; several ranks on one machine share its memory."""
     profile = Machine(seen.machine, seen.memory_gb, system=seen.system, gpu_gb=seen.gpu_gb)
     ranks = sum(other.host == seen.host for _, other in facts.seen)
-    memory = estimate_memory(measure_model(model), profile, facts.batch_size, TOKENS, "curate")
+    size, task = measure_model(model), facts.task
+    memory = estimate_memory(size, profile, facts.batch_size, facts.tokens, task, None, facts.full)
     needed = memory.total * ranks / (len(facts.machines) if facts.sharded else 1)
     what = f"{Path(model).name} needs {needed:.1f} GB at batch size {facts.batch_size}"
+    what += "" if task == "curate" else f" in {task.upper()} training"
     what += f" for {ranks} ranks" if ranks > 1 else ""
     if needed > memory.limit:
         what += f", {seen.machine} can give {memory.limit:.1f} of {seen.memory_gb:.1f} GB"
-        return FAIL, machine.name, what, "a smaller batch size, fewer bits a weight, or --set hardware.sharded=true"
+        return FAIL, machine.name, what, LESS[task == "curate"]
     if needed > memory.default_limit:
         what += f", the GPU may use {memory.default_limit:.1f} GB as the system stands"
         return WARNING, machine.name, what, f"`sudo sysctl iogpu.wired_limit_mb={needed * 1e9 / 2**20:.0f}` there"

@@ -12,7 +12,14 @@ from realign.hardware.models import ModelSize
 from realign.hardware.planned import EXO, NONE, Plan
 from realign.hardware.refusals import Asked
 
-LOCKSTEP = "training in lockstep has equal shares by construction: the slowest machine sets the pace"
+LOCKSTEP = (
+    "training in lockstep has equal shares by construction: the slowest machine sets the pace, and each holds the whole"
+    " model; `realign align --hosts` does it"
+)
+NOT_TRAINED = (
+    "no machine holds it in training, and `realign align` divides batches among machines, not a model: fewer bits a"
+    " weight, or a smaller model"
+)
 NOT_INCLUDED = "time: scoring; generating the candidates comes on top"
 CEILING = (
     "generation ceiling: memory bandwidth over the bytes read for a token, one sequence at a time; a bound, not a rate"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from realign.hardware.plan import TOKENS
 from realign.hardware.probe import Said, Seen
 
 PASS, WARNING, FAIL = "pass", "warning", "fail"
@@ -60,13 +61,19 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the checks read. machines: in rank order, the coordinator first; models: folders that will work."""
+    """Everything the checks read. machines: in rank order, the coordinator first; models: folders that will work.
+
+    task: what they do, one of memory.TASKS; full: every weight is trained. batch_size and tokens are a machine's own.
+    """
 
     machines: tuple[Answered, ...]
     models: tuple[str, ...]
     backend: str = "ring"
     sharded: bool = False
     batch_size: int = 1
+    task: str = "curate"
+    tokens: int = TOKENS
+    full: bool = False
 
     @property
     def seen(self) -> list[tuple[Answered, Seen]]:

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from realign.hardware.facts import Answered, Facts, Measured
 from realign.hardware.hosts import Host, Hosts
+from realign.hardware.plan import TOKENS
 from realign.hardware.preflight import Check, blocking, judge
 from realign.hardware.probe import Said, Seen
 from realign.hardware.remote import Reply, ask_all
@@ -33,14 +34,13 @@ Say = Callable[[str], None]
 
 def fly(
     hosts: Hosts, settings: Settings, say: Say = lambda line: None, stopping: Callable[[], bool] = lambda: False,
-    seconds: float = LOOK_SECONDS, silence: float = SILENCE,
+    seconds: float = LOOK_SECONDS, silence: float = SILENCE, task: str = "curate",
 ) -> list[Check]:  # fmt: skip
-    """The eight checks. seconds: for a machine's first answer. Raises Interrupted when stopped."""
-    models = model_folders(settings)
+    """The eight checks. seconds: for a machine's first answer; task: one of memory.TASKS. Raises Interrupted."""
+    models = model_folders(settings, task)
     changed = settings.model_dump(mode="json", exclude_defaults=True, exclude={"hardware", "cost"})
     machines = _ask(hosts, [LOOK, json.dumps({"settings": changed, "models": models})], seconds, seconds, say, stopping)
-    sizes = [settings.candidates.batch_size, settings.judge.batch_size]
-    facts = Facts(machines, models, hosts.backend, settings.hardware.sharded, max(sizes))
+    facts = Facts(machines, models, hosts.backend, settings.hardware.sharded, *_sizes(settings, task, len(machines)))
     reason = _no_measuring(facts)
     if reason:
         machines = tuple(dataclasses.replace(machine, unmeasured=reason) for machine in machines)
@@ -50,8 +50,18 @@ def fly(
     return judge(dataclasses.replace(facts, machines=machines))
 
 
-def model_folders(settings: Settings) -> tuple[str, ...]:
-    """The model folders that will write and judge, each once; addresses and the extractive author are none."""
+def _sizes(settings: Settings, task: str, machines: int) -> tuple[int, str, int, bool]:
+    """(batch size of one machine, task, tokens of a sequence, whether all weights are trained)."""
+    if task == "curate":
+        return max(settings.candidates.batch_size, settings.judge.batch_size), task, TOKENS, False
+    training = settings.training
+    return -(-training.rows // machines), task, training.longest, settings.adapter.kind == "full"
+
+
+def model_folders(settings: Settings, task: str = "curate") -> tuple[str, ...]:
+    """The model folders that will write and judge, or be trained; addresses and the extractive author are none."""
+    if task != "curate":
+        return (settings.model,) if settings.model else ()
     specs = (settings.source.author, settings.candidates.author, settings.judge.judge)
     return tuple(dict.fromkeys(spec for spec in specs if spec != "extractive" and "://" not in spec))
 

@@ -220,7 +220,11 @@ def _on_all(plan: Plan, job: Job, fleet: Sequence[Machine], asked: Asked) -> Pla
         batch_size=min(machine.batch_size for machine in pool),
         transport=SHARDED if sharded else EXO,
         memory=memory,
-        warnings=(*plan.warnings, *explain.memory_warnings("the machines together", memory)),
+        warnings=(
+            *plan.warnings,
+            *explain.memory_warnings("the machines together", memory),
+            *((explain.NOT_TRAINED,) if job.task != "curate" else ()),
+        ),
         basis=(*plan.basis, *explain.basis_together(pool, sharded, job.task, job.full)),
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realign.errors import Blocked, ModelError, UsageError
-from realign.intake.roles import check_overrides, fetch, find_model, merge, with_evaluation_files
+from realign.intake.roles import check_overrides, fetch, find_model, merge, with_evaluation_files, with_hosts
 from realign.intake.runs import find_run
 from realign.run import DATABASE, Run, file_sha256, is_file
 from realign.sources import READERS
@@ -146,4 +146,11 @@ def settle(request: Request) -> Settings:
                 "--download to fetch it, or no --model for the tiny one that is made on the spot",
             )
         model = fetch(request.model)
-    return with_evaluation_files(parse_settings(merge({"model": str(model or "")}, request.settings)))
+    settings = with_evaluation_files(parse_settings(merge({"model": str(model or "")}, request.settings)))
+    if settings.hardware.sharded:
+        raise UsageError(
+            "hardware.sharded asks for one model spread over all hosts, and training does not do that",
+            "a model that each machine holds: they divide its batches",
+            "fewer bits a weight, a smaller model, or no hardware.sharded",
+        )
+    return with_hosts(settings)

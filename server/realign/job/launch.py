@@ -31,7 +31,7 @@ from realign.hardware.hosts import Host, Hosts
 from realign.run import DATABASE, Run, write_atomically
 from realign.work import Work
 
-SAID = re.compile(rb"@realign (\d+) (\w+)")
+SAID = re.compile(rb"@realign (\d+) (\w+)(?: (\{.*\}))?")
 EXITED = re.compile(rb"Node with rank (\d+) exited with code (-?\d+)")
 TOLD_TO_END = (-15, 143)  # SIGTERM, as mlx.launch sends it to the others when one rank has died
 LOOK_EVERY = 0.05  # seconds
@@ -42,14 +42,17 @@ LATE_AFTER = 120.0  # seconds until the first sign of life: ssh, and Python's ow
 class Launch:
     """One mlx.launch that runs. said: the last word of each rank; heard: when it last gave a sign of life.
 
-    codes: the exit code of each rank that failed, as mlx.launch reports it.
+    moved: when any rank last said more than that it lives. codes: the exit code of each rank that failed, as mlx.launch
+    reports it; errors: what ranks said that they failed of, as plain values.
     """
 
     process: subprocess.Popen[bytes]
     scratch: Path
     began: float = field(default_factory=time.monotonic)
     listeners: list[threading.Thread] = field(default_factory=list)
+    moved: float = field(default_factory=time.monotonic)
     codes: dict[int, int] = field(default_factory=dict)
+    errors: dict[int, dict[str, str]] = field(default_factory=dict)
     said: dict[int, str] = field(default_factory=dict)
     heard: dict[int, float] = field(default_factory=dict)
 
@@ -65,10 +68,13 @@ class Launch:
         """Read what the ranks say until the launch ends; runs in a thread."""
         assert self.process.stdout
         for line in self.process.stdout:
-            for rank, word in SAID.findall(line):
-                self.heard[int(rank)] = time.monotonic()
+            for rank, word, error in SAID.findall(line):
+                now = self.heard[int(rank)] = time.monotonic()
                 if word != b"beat":
-                    self.said[int(rank)] = word.decode()
+                    self.said[int(rank)], self.moved = word.decode(), now
+                if error:
+                    with contextlib.suppress(ValueError):
+                        self.errors[int(rank)] = json.loads(error)
 
     def watch(self) -> None:
         """Hand on what is written to stderr, and keep how ranks ended; runs in a thread."""
@@ -109,6 +115,8 @@ def launched(hosts: Hosts, places: Sequence[int], speeds: Sequence[float], work:
     with tempfile.TemporaryDirectory(prefix="realign-") as folder:
         scratch = Path(folder)
         copy_database(work.run, scratch)
+        if (kept := work.run.folder / "checkpoints").is_dir():
+            (scratch / "checkpoints").symlink_to(kept.absolute())  # rank 0 reads and writes those of the run itself
         chosen = [hosts.hosts[place] for place in places]
         write_atomically(scratch / "hosts.json", [host_file(hosts, places)])
         command = [

@@ -16,6 +16,13 @@ from realign.job.progress import DOING
 from realign.run import Run
 
 
+def task_of(run: Run) -> str:
+    """What the machines of a run do, as memory is planned for it: the stage of an alignment that needs the most."""
+    if run.noted("workflow") != "align":
+        return "curate"
+    return "dpo" if run.noted("data_type") == "dpo" else "rl"
+
+
 def check_machines(run: Run, stopping: Callable[[], bool]) -> None:
     """Ask the machines of the run's host file. Raises Blocked when one of the eight checks fails."""
     from realign.hardware.flight import fly
@@ -28,7 +35,7 @@ def check_machines(run: Run, stopping: Callable[[], bool]) -> None:
         return
     hosts = read_hosts(Path(settings.hardware.hosts))
     try:
-        checks = fly(hosts, settings, lambda line: run.note(DOING, line), stopping)
+        checks = fly(hosts, settings, lambda line: run.note(DOING, line), stopping, task=task_of(run))
     finally:
         run.note(DOING, "")
     run.note("preflight", [asdict(check) for check in checks])

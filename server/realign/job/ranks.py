@@ -170,12 +170,13 @@ def together(run: Run) -> list[dict[str, Any]]:
     """What each machine has done in all stages of a run: items, busy seconds, items/s."""
     from realign.workflow import settings_of, stages_of
 
-    size, sums = settings_of(run).candidates.batch_size, dict[int, dict[str, Any]]()
+    settings, sums = settings_of(run), dict[int, dict[str, Any]]()
+    size = settings.training.rows if run.noted("workflow") == "align" else settings.candidates.batch_size
     for stage in stages_of(run):
         for place, part in enumerate(run.noted(f"machines of {stage.name}", [])):
             kept = sums.setdefault(place, {"machine": part["machine"], "host": part["host"], "batch_size": size})
             for name in ("examples", "seconds"):
-                kept[name] = kept.get(name, 0) + part[name]
+                kept[name] = kept.get(name, 0) + (part[name] or 0)  # machines in lockstep count no examples
     for kept in sums.values():
-        kept["examples_per_second"] = kept["examples"] / kept["seconds"] if kept["seconds"] else None
+        kept["examples_per_second"] = (kept["examples"] / kept["seconds"] if kept["seconds"] else None) or None
     return list(sums.values())

@@ -188,15 +188,19 @@ class Part:
         return kept[0]
 
 
+def described(error: Exception) -> dict[str, str]:
+    """An error of any kind as plain values; what is none of ours is shown with its trace on stderr."""
+    if isinstance(error, RealignError):
+        return as_plain(error)
+    traceback.print_exc()
+    return as_plain(StageFailed(f"A {type(error).__name__}: {error}", "no error that is unknown to ReAlign"))
+
+
 def _outcome(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """{"value", "error"}: an error is for all ranks to know, and only a lost peer ends this rank alone."""
     try:
         return {"value": work(), "error": None}
     except PeersLost:
         raise
-    except RealignError as error:
-        return {"value": None, "error": as_plain(error)}
     except Exception as error:
-        traceback.print_exc()
-        failed = StageFailed(f"A {type(error).__name__}: {error}", "no error that is unknown to ReAlign")
-        return {"value": None, "error": as_plain(failed)}
+        return {"value": None, "error": described(error)}

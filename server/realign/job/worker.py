@@ -79,6 +79,7 @@ def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str,
     """Run the stages asked for in order, up to the first that is rejected. Gives (last stage, exit code)."""
     from realign import workflow
     from realign.hardware.energy import metered
+    from realign.job.lockstep import lockstep_of
     from realign.job.preflight import check_machines
     from realign.job.ranks import sharing_of
     from realign.job.record import note_conditions, note_cost, note_work
@@ -87,7 +88,8 @@ def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str,
     first = note_conditions(run)
     if not all(is_current(run, name) for name in stages_to_run(run, which)):
         check_machines(run, stopping)
-    share = sharing_of(workflow.settings_of(run))
+    settings = workflow.settings_of(run)
+    share, lockstep = sharing_of(settings), lockstep_of(settings)
     last = ""
     for name in stages_to_run(run, which):
         last = name
@@ -96,7 +98,7 @@ def run_stages(run: Run, which: str, stopping: Callable[[], bool]) -> tuple[str,
         if is_current(run, name):
             continue
         with metered() as energy, explained(run):
-            verdicts = workflow.run_stage(run, name, stopping, share)
+            verdicts = workflow.run_stage(run, name, stopping, share, lockstep)
         run.note(f"thresholds of {name}", thresholds(run))
         note_work(run, first, energy)
         note_cost(run)

@@ -141,7 +141,7 @@ def machine_rows(run: Run) -> list[tuple[str, str, str, str, str]]:
     """(machine, batch size, records answered, busy seconds, records/s) where several shared the work; else none."""
     return [
         (
-            part["machine"], str(part["batch_size"]), f"{part['examples']:,}", f"{part['seconds']:,.1f}",
+            part["machine"], str(part["batch_size"]), _figure(part["examples"] or None, ","), f"{part['seconds']:,.1f}",
             _figure(part["examples_per_second"], ",.3g"),
         )
         for part in run.noted("machines", [])

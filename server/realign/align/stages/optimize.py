@@ -82,6 +82,7 @@ def train_once(
         checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state", base=model_identity(base),
         progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
     )  # fmt: skip
+    work.trained()
     work.say(f"measuring {len(tested)} held-out pairs")
     readings = [
         *preferences_after(work, attempt, policy, seen, stored[2], TRAIN, preference.beta),

@@ -76,6 +76,7 @@ def train_once(work: Work, attempt: Attempt, begun: Checkpoint, base: Path) -> B
         checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state",
         base=f"{model_identity(base)} {work.run.noted('data_type')}", progress=telling, stopping=work.stopping,
     )  # fmt: skip
+    work.trained()
     note_signs(work, [report.metrics for report in result.reports])
     readings = [
         *start,

@@ -56,6 +56,7 @@ def train_once(work: Work, attempt: Attempt) -> Batch:
         turned(settings.training, schedule, attempt.knobs), checkpoints=folder / "state", base=model_identity(base),
         progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
     )  # fmt: skip
+    work.trained()
     work.say(f"scoring {len(trained)} training and {len(tested)} held-out pairs")
     sample = some(trained, settings.evaluating.prompts, settings.evaluating.seed, lambda both: both[0].id)
     readings = [*rewards(work, attempt, model, TRAIN, sample), *rewards(work, attempt, model, HELD_OUT, tested)]

@@ -61,6 +61,7 @@ def fine_tune(work: Work) -> Iterator[Batch]:
     if not held_out:
         found = f"No row is held out to measure on: all {len(rows):,} that fit the model are for training"
         raise EmptyInput(found, "a valid or test split, or rows with at least ten different prompts to divide")
+    del loaded  # an attempt opens its own, perhaps on several machines of which this is one
     for attempt in attempts(work, GATES, {"rate": 1.0, "steps": 1.0}):
         yield train_once(work, attempt, base, learned, held_out)
 
@@ -128,6 +129,7 @@ def train_once(
         adapter_of(work.settings), checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state",
         base=model_identity(base), progress=Telling(work, attempt.number, ""), stopping=work.stopping,
     )  # fmt: skip
+    work.trained()
     work.say(f"measuring {len(tested)} held-out rows after it")
     after = row_losses(loaded, tested)
     readings = [
