@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from boxes import pairs_of
 
-from realign.align.divergence import measure_divergence, ratio
+from realign.align.divergence import a_token, measure_divergence
 from realign.align.dpo import pair_rewards, preference_accuracy, train_dpo
 from realign.align.examples import Example
 from realign.align.models import open_model, prepare, twin
@@ -77,10 +77,10 @@ def test_kl_is_the_mean_over_answer_tokens_of_the_full_sum(loaded: Loaded, base:
 
 
 def test_an_interval_is_taken_over_answers_not_tokens() -> None:
-    measure = ratio(np.array([10.0, 0.0]), np.array([10.0, 10.0]))
+    measure = a_token(np.array([10.0, 0.0]), np.array([10.0, 10.0]))
     assert (measure.value, measure.low, measure.high) == (0.5, 0.0, 1.0)
     with pytest.raises(EmptyInput):
-        ratio(np.zeros(1), np.zeros(1))
+        a_token(np.zeros(1), np.zeros(1))
 
 
 def test_ranking_right_before_training_is_told_beside_the_accuracy() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from realign.align.adapters import CONFIG
 from realign.align.benchmarks import Item, choices_from, parse_item, score_items
 from realign.align.data import answer_of, messages_of, prompt_of
-from realign.align.divergence import ratio
+from realign.align.divergence import a_token
 from realign.align.examples import encode_rows
 from realign.align.measure import as_tokens, measure_drift, rightness, sample_answers
 from realign.align.models import attach, open_model, twin
@@ -99,7 +99,7 @@ def losses(before: Loaded, after: Loaded, rows: Sequence[Row], longest: int) -> 
         raise EmptyInput(f"None of {len(rows)} rows can be measured", "rows with an answer", "; ".join(left_out[:3]))
     one, other = row_losses(before, examples), row_losses(after, examples)
     counts = np.array([tokens for _, tokens in one], np.float64)
-    sides = [ratio(np.array([nats for nats, _ in side]), counts) for side in (one, other)]
+    sides = [a_token(np.array([nats for nats, _ in side]), counts) for side in (one, other)]
     return {
         "rows": len(examples), "tokens": int(counts.sum()), "left_out": left_out,
         "loss": {"before": asdict(sides[0]), "after": asdict(sides[1]), "gain": asdict(compare(one, other))},

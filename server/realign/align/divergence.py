@@ -9,6 +9,7 @@ resampling the answers, since tokens of one answer are not independent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import mlx.core as mx
@@ -20,8 +21,7 @@ from realign.align.forward import Scorer, make_scorer, sliced
 from realign.align.losses import entropy, full_kl
 from realign.align.sft import collate
 from realign.engine.mlx import Loaded
-from realign.errors import EmptyInput
-from realign.quality.metrics import RESAMPLES, Measure
+from realign.quality.metrics import Measure, weighted_mean
 
 
 def measure_divergence(
@@ -34,7 +34,14 @@ def measure_divergence(
     """
     sums = row_divergence(loaded, reference, examples, tokens)
     counts = np.array([sum(example.mask) for example in examples], np.float64)
-    return ratio(sums[:, 0], counts), ratio(sums[:, 1], counts)
+    return a_token(sums[:, 0], counts), a_token(sums[:, 1], counts)
+
+
+def a_token(sums: np.ndarray, counts: np.ndarray) -> Measure:
+    """The mean of rows' sums over all their tokens, in nats a token; n is how many rows. Raises EmptyInput for none."""
+    means = sums / np.maximum(counts, 1)
+    measure = weighted_mean(means.tolist(), counts.tolist(), "nats a token")
+    return replace(measure, details={"tokens": int(counts.sum())})
 
 
 def row_divergence(loaded: Loaded, reference: Any, examples: Sequence[Example], tokens: int = 4096) -> np.ndarray:
@@ -69,16 +76,3 @@ def divergence_at(
 
     mine, others = (states.reshape(-1, states.shape[-1])[places] for states in (hidden, other))
     return sliced(policy, kl, mine, others), sliced(policy, certainty, mine)
-
-
-def ratio(sums: np.ndarray, counts: np.ndarray, seed: int = 0) -> Measure:
-    """sum(sums) / sum(counts) with its interval; n is how many rows. Raises EmptyInput for counts of 0."""
-    if not len(counts) or counts.sum() == 0:
-        raise EmptyInput("No answer token to measure on", "at least one answer to a held-out prompt")
-    drawn = np.random.default_rng(seed).integers(0, len(counts), (RESAMPLES, len(counts)))
-    means = sums[drawn].sum(1) / np.maximum(counts[drawn].sum(1), 1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    tokens = int(counts.sum())
-    return Measure(
-        float(sums.sum() / tokens), len(counts), float(low), float(high), "nats a token", details={"tokens": tokens}
-    )

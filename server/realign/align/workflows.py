@@ -6,18 +6,19 @@ base model -> sft -> [gate] -> preferences -> [gate] -> reward -> [gate] -> opti
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from realign.align.stages import (
     evaluate,
-    evidence,
     iterate,
     optimize,
     reference,
     reinforce,
     reward,
+    rows,
     sft,
-    tasks,
     validate,
+    verifiers,
 )
 from realign.align.stages.preferences import gather_pairs
 from realign.quality.checks import training
@@ -78,18 +79,20 @@ ALIGN_SRF = (
     *rounds("srf"),
 )
 
+ROWS = ("align/stages/rows.py", "align/data.py", "quality")
+
 ALIGN_RLVR = (
     SFT,
-    Stage("tasks", tasks.gather_tasks, tasks.TASK_GATES, (), ("align/stages/tasks.py", "quality")),
-    Stage("verifiers", tasks.try_verifiers, tasks.VERIFIER_GATES, ("rlvr",), ("align/stages/tasks.py", "verify")),
+    Stage("tasks", partial(rows.look_through, kind="task"), rows.TASK_GATES, (), ROWS),
+    Stage("verifiers", verifiers.try_verifiers, verifiers.GATES, ("rlvr",), ("align/stages/verifiers.py", "verify")),
     REFERENCE,
     *rounds("rlvr"),
 )
 
 ALIGN_ANTI_HALLUCINATION = (
     SFT,
-    Stage("evidence", evidence.look_through, evidence.EVIDENCE, (), ("align/stages/evidence.py", "quality")),
-    Stage("factuality", evidence.look_through, evidence.FACTUALITY, (), ("align/stages/evidence.py", "quality")),
+    Stage("evidence", partial(rows.look_through, kind="chat"), rows.EVIDENCE, (), ROWS),
+    Stage("factuality", partial(rows.look_through, kind="chat"), rows.FACTUALITY, (), ROWS),
     replace(REWARD, name="detector", gates=accuracy("detector", "reward")),
     *rounds("anti_hallucination"),
 )

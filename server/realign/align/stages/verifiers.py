@@ -1,4 +1,4 @@
-"""Stages tasks and verifiers (RLVR): what will be rewarded is counted, and every verifier is tried before it rewards.
+"""Stage verifiers (RLVR): every task's verifier is tried before it rewards.
 
 Nothing is trained. A verifier that accepts planted wrong answers would teach them.
 """
@@ -8,27 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from realign.align.data import tasks_of
-from realign.errors import EmptyInput
 from realign.quality.checks.rlvr import VERIFIERS
-from realign.quality.checks.shared import DECONTAMINATION
-from realign.quality.checks.training import TASKS
 from realign.records import Row
 from realign.run import Batch
 from realign.work import Work
 
-TASK_GATES = (TASKS, DECONTAMINATION)
-VERIFIER_GATES = VERIFIERS
-
-
-def gather_tasks(work: Work) -> Iterator[Batch]:
-    """Look through the tasks. Raises EmptyInput where the data holds none."""
-    if work.run.done(work.stage):
-        return
-    rows = tasks_of(list(work.run.records("row")), "train", "valid", "test")
-    if not rows:
-        raise EmptyInput("The dataset holds no tasks", "rows with prompt, answer and verifier", "curate --type rlvr")
-    work.progress(None, len(rows), "tasks counted")
-    yield Batch(done=["tasks"])
+GATES = VERIFIERS
 
 
 def try_verifiers(work: Work) -> Iterator[Batch]:
