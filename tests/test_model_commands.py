@@ -58,7 +58,7 @@ def test_an_adapter_is_listed_fused_and_then_written_with_by_mlx_lms_own_command
     assert adapter in out and f"mlx_lm.generate --model {base} --adapter-path {Path(adapter).parent}/names/v1" in out
     assert main(["adapters", "fuse", adapter, "-o", str(tmp_path / "new" / "fused")]) == 0
     out, err = capsys.readouterr()
-    assert "The same function as base and adapter" in out and "fuse (1 of 1): passed" in err
+    assert "The same function as base and adapter" in out and "fuse (1 of 1): 3 of 3, passed" in err
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["fused"]
     words = [
         "-m",

@@ -70,6 +70,7 @@ def test_the_attempts_of_a_stage_are_the_versions_of_its_adapter(run: Run, base:
     found = {each.name: each for each in list_trained("")}
     assert list(found) == [f"{run.id}/{name}" for name in ("sft@1", "sft@2", "optimize@1")]
     assert [each.status for each in found.values()] == ["rolled back", "passed", "passed"]
+    assert [bool(each.caution) for each in found.values()] == [True, False, False]
     assert list_trained(run.id) == list_trained(str(run.folder.parent)) == list(found.values())
     last = find_trained(f"{run.id}/sft")
     assert last == find_trained(f"{run.id}/sft@2") == find_trained(last.folder) == found[f"{run.id}/sft@2"]
@@ -81,6 +82,7 @@ def test_a_run_is_what_it_ended_with_beside_what_went_in(run: Run, base: Path) -
     whole, last = find_trained(run.id), find_trained(f"{run.id}/optimize")
     assert (whole.folder, whole.base) == (last.folder, last.base)
     assert last.base == last.start == str(attempt_folder(run, "sft", 2) / "fused")
+    assert whole.caution == f"{run.id} has not passed its gates (waiting)"  # its evaluation
     assert whole.start == str(base) and find_trained(run.id, base="other").base == last.base
 
 

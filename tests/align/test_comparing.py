@@ -1,6 +1,7 @@
 """A trained model beside its base on the same rows: what is better is found better, what is worse worse."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from mlx.utils import tree_map
 
 from realign.align.adapters import save_adapter
-from realign.align.comparing import compare_models, open_both, with_adapter
+from realign.align.comparing import compare_models, open_both, preferences, with_adapter
 from realign.align.examples import encode_rows
 from realign.align.models import open_model
 from realign.align.sft import row_losses, sum_over, train_sft
@@ -60,6 +61,26 @@ def test_a_model_that_has_learned_the_rows_is_better_on_them(base: Path, adapter
     assert any(answer["after_right"] and answer["after"] in THINGS for answer in found["answers"])
     text = "\n".join(comparison_lines({"trained": "boxes@1", "kind": "lora", "start": "base", "notes": [], **found}))
     assert "better" in text and "(right)" in text and "not measured" in text  # no retention from a score of 0
+
+
+def test_of_pairs_it_is_told_whether_the_chosen_answers_have_come_to_be_preferred(base: Path, adapter: Path) -> None:
+    before, after = open_both(base, base, adapter)
+    pairs = [
+        replace(row, data={"prompt": row.data["prompt"], "chosen": row.data["answer"], "rejected": THINGS[n % 4 - 1]})
+        for n, row in enumerate(rows(24))
+    ]
+    found, swapped = (
+        preferences(before, after, pairs, 2048),
+        preferences(before, after, [turned(p) for p in pairs], 2048),
+    )
+    assert found and swapped and preferences(before, after, rows(4), 2048) is None
+    assert found["accuracy"]["value"] > 0.9 > 0.1 > swapped["accuracy"]["value"]
+    assert found["margin"]["low"] > 0 and swapped["margin"]["value"] == pytest.approx(-found["margin"]["value"])
+    assert found["likelier"]["after"]["value"] > 0.9 > found["likelier"]["before"]["value"]
+
+
+def turned(pair: Row) -> Row:
+    return replace(pair, data={**pair.data, "chosen": pair.data["rejected"], "rejected": pair.data["chosen"]})
 
 
 def test_the_same_model_twice_shows_no_difference(base: Path) -> None:

@@ -24,12 +24,13 @@ from realign.align.divergence import a_token
 from realign.align.examples import encode_rows
 from realign.align.measure import as_tokens, measure_drift, rightness, sample_answers
 from realign.align.models import attach, open_model, twin
+from realign.align.pairs import encode_pairs, pair_logps
 from realign.align.sft import compare, row_losses
 from realign.align.stages.training import some
 from realign.engine.mlx import Loaded
 from realign.engine.scoring import make_scorer
 from realign.errors import EmptyInput, ModelError
-from realign.quality.metrics import Measure, mean, measured, retention, weighted_mean
+from realign.quality.metrics import Measure, mean, measured, retention, share, weighted_mean
 from realign.records import Row
 from realign.settings import Evaluating
 
@@ -80,6 +81,8 @@ def compare_models(
     found = losses(before, after, rows, longest)
     say(f"KL on {len(rows)} answers of the trained model")
     found |= drift(before, after, rows, max_tokens, evaluating.seed)
+    say("preferences")
+    found["preferences"] = preferences(before, after, rows, longest)
     say("capability")
     own, unusable = own_items(rows)
     found["left_out"] += unusable
@@ -126,6 +129,28 @@ def drift(before: Loaded, after: Loaded, rows: Sequence[Row], max_tokens: int, s
         )))
         for name in ("kl", "entropy")
     }  # fmt: skip
+
+
+def preferences(before: Loaded, after: Loaded, rows: Sequence[Row], longest: int) -> Found | None:
+    """Of the rows that are pairs, shares in 0..1; None where no row is one.
+
+    likelier: the chosen answer is likelier than the rejected one, for both models. accuracy: training raised the chosen
+    answer more than the rejected one, which is what DPO's gate asks. margin: by how much, in nats. A tie counts as no.
+    """
+    given = [row.data for row in rows if "rejected" in row.data]
+    pairs, _ = encode_pairs(before, given, longest) if given else ([], [])
+    if not pairs:
+        return None
+    one, other = pair_logps(before, pairs), pair_logps(after, pairs)
+    raised = (other - one)[:, 0] - (other - one)[:, 1]
+    return {
+        "likelier": {
+            "before": asdict(share((one[:, 0] > one[:, 1]).tolist())),
+            "after": asdict(share((other[:, 0] > other[:, 1]).tolist())),
+        },
+        "accuracy": asdict(share((raised > 0).tolist())),
+        "margin": asdict(mean(raised.tolist(), unit="nats")),
+    }
 
 
 def own_items(rows: Sequence[Row]) -> tuple[dict[str, list[Item]], list[str]]:

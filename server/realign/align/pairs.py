@@ -18,7 +18,7 @@ import numpy as np
 
 from realign.align.batches import Batches, make_batches
 from realign.align.examples import Fault, Unusable, chat_of, render_chat
-from realign.align.forward import said_logps
+from realign.align.forward import make_scorer, said_logps
 from realign.align.levels import STEP, Arrays, can_share, collate_answers, forward_levels
 from realign.engine.mlx import Loaded
 from realign.engine.scoring import Scorer
@@ -116,6 +116,14 @@ def in_batches(
     share = can_share(scorer)
     for rows in batches_of(pairs, tokens=tokens).epoch(0):
         yield rows, collate([pairs[row] for row in rows], share=share)
+
+
+def pair_logps(loaded: Loaded, pairs: Sequence[PairTokens]) -> np.ndarray:
+    """(n, 2): what a model gives the chosen and the rejected answer of each pair, summed over tokens, in nats."""
+    scorer, logps = make_scorer(loaded.model, 0), np.zeros((len(pairs), 2))
+    for rows, arrays in in_batches(scorer, pairs):
+        logps[list(rows)] = both(answer_logps(scorer, arrays)[0])
+    return logps
 
 
 def both(values: mx.array) -> np.ndarray:

@@ -82,7 +82,9 @@ def fuse(words: argparse.Namespace) -> int:
     if trained.adapter:
         model_place(trained.base)
     found = in_worker("fuse", words, {"dequantize": words.dequantize})
-    say({"folder": words.output, "trained": trained.name, "base": trained.base, **found}, words, fused_lines)
+    notes = [trained.caution] if trained.caution else []
+    told = {"folder": words.output, "trained": trained.name, "base": trained.base, "notes": notes, **found}
+    say(told, words, fused_lines)
     return 0
 
 

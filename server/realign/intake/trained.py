@@ -59,6 +59,12 @@ class Trained:
         """Whether it lies on its base, and is no model by itself."""
         return is_file(Path(self.folder) / CONFIG)
 
+    @property
+    def caution(self) -> str:
+        """What must be known before it is used: that no gate has let it through. Outside of runs nothing is known."""
+        bad = self.run and self.status not in ("passed", "warned")
+        return f"{self.name} has not passed its gates ({self.status})" if bad else ""
+
 
 def find_trained(words: str, base: str = "") -> Trained:
     """What `words` name. base: the model it lies on or is compared with, where it is another one than it says.
@@ -154,13 +160,14 @@ def still_its_base(trained: Trained, base: Path) -> None:
 
 
 def _of_whole_run(folder: Path) -> Trained:
-    """What the last training stage left, beside the model that went in."""
+    """What the last training stage left, beside the model that went in; its status is the evaluation's."""
     with closing(Run.open(folder)) as run:
         every = _checkpoints(run)
         for stage in POLICIES:
             if mine := [each for each in every if each.stage == stage]:
                 last = _of_checkpoint(run, mine[-1], every)
-                return replace(last, name=name_of(folder), start=str(base_folder(run, _model(run))))
+                start, status = str(base_folder(run, _model(run))), run.stage("evaluate").status
+                return replace(last, name=name_of(folder), start=start, status=status)
     raise UsageError(f"{folder.name} has trained nothing", "a run of `realign align` whose sft has ended")
 
 

@@ -34,6 +34,7 @@ from realign.job.worker import as_plain, die_with, guard, keep_stdout
 from realign.run import storage_error
 
 PARTIAL = ".partial"
+STEPS = {"fuse": 3, "compare": 7, "convert": 1, "keep": 1}  # that a worker tells of
 Words = dict[str, Any]
 Say = Callable[[str], None]
 
@@ -101,6 +102,7 @@ def clear_leftovers(output: Path) -> None:
 def _in_worker(name: str, words: Words, show: Callable[[Progress], None]) -> Words:
     """Start it, listen, and give what it says last. Raises StageFailed where it ends without a word."""
     result: Words | None = None
+    steps = 0
     with tempfile.TemporaryDirectory(prefix="realign-") as place:
         job = start_worker(Path(place), name, "realign.job.errand", name, json.dumps(words))
         try:
@@ -109,12 +111,13 @@ def _in_worker(name: str, words: Words, show: Callable[[Progress], None]) -> Wor
                     raise rebuild(event["error"])
                 result = event.get("result", result)
                 if "doing" in event:
-                    show(progress_of(name, event["doing"]))
+                    show(progress_of(name, event["doing"], steps))
+                    steps += 1
             if result is None:
                 raise _died(job)
         finally:
             stop(job)
-    show(progress_of(name, "", "passed"))
+    show(progress_of(name, "", STEPS[name], "passed"))
     return result
 
 
@@ -127,9 +130,9 @@ def _died(job: Job) -> StageFailed:
     )
 
 
-def progress_of(name: str, message: str, status: str = "running") -> Progress:
+def progress_of(name: str, message: str, done: int, status: str = "running") -> Progress:
     """What is being done, as every progress is shown; how long a step takes is not known before."""
-    return Progress(name, status, 1, 1, 0, 0, None, None, message, 0.0)
+    return Progress(name, status, 1, 1, done, STEPS[name], None, None, message, 0.0)
 
 
 # -- in the worker --------------------------------------------------------------------------------------------------
@@ -202,6 +205,7 @@ def compare(words: Words, doing: Say) -> Words:
     before, after = open_both(start, base, Path(trained.folder))
     found = compare_models(before, after, rows, benchmarks, evaluating, words["max_tokens"], words["shown"], say=doing)
     found["left_out"] = [*left_out, *found["left_out"]]
+    notes = [*filter(None, [trained.caution]), *notes]
     return {"trained": trained.name, "kind": trained.kind, "start": str(start), "notes": notes, **found}
 
 

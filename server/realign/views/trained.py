@@ -48,6 +48,7 @@ def fused_lines(found: Found) -> list[str]:
         lines.append(f"Not quite base and adapter: KL {kl['value']:.4f} nats a token on a fixed text.")
     if found.get("quantized"):
         lines.append("The fused weights were quantized again, which rounds them; --dequantize keeps them exact.")
+    lines += [f"note: {note}" for note in found["notes"]]
     return [*lines, f'Try it: mlx_lm.generate --model {shlex.quote(found["folder"])} --prompt "..."']
 
 
@@ -90,6 +91,13 @@ def comparison_lines(found: Found) -> list[str]:
         row("KL, nats a token", "", shown(found["kl"])),
         row("entropy, nats a token", "", shown(found["entropy"])),
     ]
+    if preferences := found["preferences"]:
+        likelier = preferences["likelier"]
+        lines += [
+            row("chosen is likelier", shown(likelier["before"]), shown(likelier["after"])),
+            row("preference accuracy", "", f"{shown(preferences['accuracy'])}, n = {preferences['accuracy']['n']}"),
+            row("margin, nats", "", shown(preferences["margin"], "+")),
+        ]
     for name, scores in capability["benchmarks"].items():
         difference = scores["difference"]
         after = f"{scores['after']:.3f}, {shown(difference, '+')}: {verdict(difference)}, n = {difference['n']}"

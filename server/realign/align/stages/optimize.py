@@ -114,15 +114,10 @@ def preferences_after(
     work: Work, attempt: Attempt, policy: Any, pairs: Encoded, reference: np.ndarray, part: str, beta: float
 ) -> list[Any]:
     """The rewards that the trained policy implies for some of the pairs."""
-    import numpy as np
-
-    from realign.align.forward import make_scorer
-    from realign.align.pairs import answer_logps, both, in_batches
+    from realign.align.pairs import pair_logps
 
     evaluating, places = work.settings.evaluating, list(range(len(pairs)))
     chosen = some(places, evaluating.prompts, evaluating.seed, lambda place: pairs[place][0].id)
-    scorer, logps = make_scorer(policy.model, 0), np.zeros((len(chosen), 2))
-    for rows, arrays in in_batches(scorer, [pairs[place][1] for place in chosen]):
-        logps[list(rows)] = both(answer_logps(scorer, arrays)[0])
+    logps = pair_logps(policy, [pairs[place][1] for place in chosen])
     rows_of = [pairs[place][0] for place in chosen]
     return preference_readings(work, attempt.number, part, rows_of, logps, reference[chosen], beta)
