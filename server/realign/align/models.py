@@ -125,8 +125,12 @@ def _checkpointed(kind: Any) -> Any:
 
 
 def twin(model: Any) -> Any:
-    """The same model once more, frozen, that shares every array with it: what is trained from then on is not shared."""
-    shared = {id(array): array for _, array in tree_flatten(model.parameters())}
+    """The same model once more, frozen, that shares its memory: what is trained from then on is not shared.
+
+    Arrays of its own name the same memory: a compiled step must tell those of the model that it trains from others.
+    """
+    shared = {id(array): mx.stop_gradient(array) for _, array in tree_flatten(model.parameters())}
+    mx.eval(list(shared.values()))
     other = copy.deepcopy(model, shared)
     other.freeze()
     other.eval()
