@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +83,14 @@ def weights(run: Run) -> dict[str, bytes]:
     """Every model and adapter that a run left, by its place: the bytes of its tensors."""
     files = [file for file in sorted(run.folder.rglob("*.safetensors")) if "state" not in file.parts]
     return {file.relative_to(run.folder).as_posix(): file.read_bytes() for file in files}
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The operating system refuses to let a file of this process grow beyond `size` bytes, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

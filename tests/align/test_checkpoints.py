@@ -1,12 +1,11 @@
 """Checkpoints: whole or not there, the last three and the best, in a folder or at an address."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import mlx.core as mx
 import pytest
+from alignments import largest_file
 
 from realign.align.checkpoints import Checkpoints
 from realign.errors import StorageError, UsageError
@@ -77,17 +76,6 @@ def test_another_trainings_checkpoint_is_refused(tmp_path: Path) -> None:
         checkpoints.save(1, WEIGHTS, {})
     with pytest.raises(UsageError, match="another training"):
         Checkpoints(tmp_path, "you").latest()
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """The operating system refuses to let a file of this process grow beyond `size` bytes, as a full disk would."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_disk_without_room_ends_in_an_error_and_keeps_the_last_good_one(tmp_path: Path) -> None:

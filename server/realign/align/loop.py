@@ -260,6 +260,12 @@ class _Loop:
                 f"at most {self.settings.kl_limit:g}",
                 "a lower learning rate, or a larger kl_weight",
             )
+        if not math.isfinite(loss) and step == 0:
+            raise Diverged(
+                f"The loss is {loss} before a single step was taken: the model itself gives no numbers",
+                "weights that are finite numbers",
+                "the model as it was published, or `realign convert` of it anew",
+            )
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise Diverged(
                 f"Step {step + 1} gave a loss of {loss} and a gradient of norm {norm}; {kept}",

@@ -39,6 +39,16 @@ def open_model(folder: Path, adapter: Path | None = None) -> Loaded:
     return loaded
 
 
+def require_end(loaded: Loaded, folder: Path) -> None:
+    """Raise ModelError where a model has no end token: its answers would go on until they are cut."""
+    if not {token for token in loaded.tokenizer.eos_token_ids if token is not None}:
+        raise ModelError(
+            f"The tokenizer of {folder} names no end token, so that no answer would ever end",
+            "eos_token in tokenizer_config.json, or eos_token_id in config.json",
+            "name there the token that ends an answer in the model's chat template",
+        )
+
+
 def attach(model: Any, adapter: Path) -> None:
     """Put a trained adapter onto its model, in place, its dropout off. Raises ModelError for one that does not fit."""
     from mlx_lm.tuner.utils import load_adapters

@@ -46,9 +46,10 @@ def fine_tune(work: Work) -> Iterator[Batch]:
     rows: list[Row] = list(work.run.records("row"))
     base = base_of(work, rows)
     work.say("opening the model")
-    from realign.align.models import open_model  # takes seconds
+    from realign.align.models import open_model, require_end  # takes seconds
 
     loaded = open_model(base)
+    require_end(loaded, base)
     learned, drops = encode(work, loaded, chats_of(rows, "train"))
     held_out, more = encode(
         work, loaded, some(chats_of(rows, "valid", "test"), work.settings.evaluating.prompts, 0, _id)
