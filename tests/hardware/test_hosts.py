@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from realign import cli
 from realign.errors import UsageError
 from realign.hardware.hosts import LOCAL, Host, read_hosts
+from realign.intake.alignment import settle
+from realign.intake.request import Request
 
 HERE: dict[str, Any] = {"ssh": LOCAL, "ips": ["10.0.0.1"]}
 STUDIO: dict[str, Any] = {"ssh": "me@studio.local", "ips": ["10.0.0.2"], "python": "/opt/my venv/bin/python"}
@@ -83,3 +86,18 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "hosts.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="is no host file"):
         read_hosts(tmp_path / "hosts.json")
+
+
+def test_an_alignment_takes_a_host_file_and_refuses_a_bad_one_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REALIGN_HOME", str(tmp_path / "home"))
+    (tmp_path / "pairs.jsonl").write_text(json.dumps({"prompt": "a?", "chosen": "b", "rejected": "c"}) + "\n")
+    words = ["align", "--data", str(tmp_path / "pairs.jsonl"), "-o", str(tmp_path), "--quiet"]
+    assert cli.main([*words, "--hosts", str(written(tmp_path, []))]) == 2
+    assert "hosts.json has no hosts" in capsys.readouterr().err
+    hosts = str(written(tmp_path, [HERE, STUDIO]))
+    assert cli.main([*words, "--hosts", hosts, "--set", "hardware.sharded=true"]) == 2
+    assert "training does not do that" in capsys.readouterr().err
+    found = settle(Request((), "dpo", settings={"hardware": {"hosts": hosts}}, workflow="align"))
+    assert found.hardware.hosts == hosts

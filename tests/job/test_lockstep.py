@@ -23,10 +23,13 @@ from processes import until
 from ranks import hosts, ranks_of
 from realign import workflow
 from realign.engine.tiny import make_tiny_model
-from realign.errors import Interrupted, OutOfMemory, StageFailed, UsageError
+from realign.errors import Interrupted, OutOfMemory, StageFailed
+from realign.hardware.hosts import LOCAL
+from realign.hardware.preflight import CHECKS
 from realign.intake.request import Request
 from realign.intake.start import start_run
 from realign.job.lockstep import train_on
+from realign.job.worker import run_stages
 from realign.records import Checkpoint
 from realign.run import Run
 
@@ -185,8 +188,12 @@ def test_a_killed_machine_ends_the_training_in_words_and_the_same_command_goes_o
     make: Callable[..., Run], tmp_path: Path
 ) -> None:
     dropping = {"adapter": {"dropout": 0.2}}  # so that the random state matters
-    unbroken, broken = make("unbroken", **dropping), make("broken", **dropping)
-    workflow.run_stage(unbroken, "sft", lockstep=together(tmp_path))
+    file = tmp_path / "hosts.json"
+    file.write_text(json.dumps([{"ssh": LOCAL, "ips": [LOCAL]}] * 2))
+    unbroken, broken = make("unbroken", **dropping, hardware={"hosts": str(file)}), make("broken", **dropping)
+    assert run_stages(unbroken, "sft", lambda: False) == ("sft", 0)  # by the door of a worker, pre-flight and all
+    assert [check["name"] for check in unbroken.noted("preflight")] == list(CHECKS)
+    assert len(unbroken.noted("machines of sft")) == 2
     error = lose(broken, 1, signal.SIGKILL, together(tmp_path, SLOW, SLOW))
     assert "host 2 (127.0.0.1) died" in error
     assert "the checkpoint of step" in error
@@ -233,11 +240,3 @@ def test_stopping_keeps_a_checkpoint_and_ends_every_rank(make: Callable[..., Run
     assert ranks_of(os.getpid()) == {}
     (kept,) = (run.folder / "checkpoints" / "sft" / "attempt_1" / "state").glob("step-*.safetensors")
     assert int(kept.stem[5:]) >= 5
-
-
-def test_a_model_spread_over_machines_is_not_trained(make: Callable[..., Run], tmp_path: Path) -> None:
-    file = tmp_path / "hosts.json"
-    file.write_text('[{"ssh": "127.0.0.1", "ips": ["127.0.0.1"]}]')
-    with pytest.raises(UsageError, match="training does not do that"):
-        make("run", hardware={"hosts": str(file), "sharded": True})
-    shutil.rmtree(tmp_path / "run", ignore_errors=True)

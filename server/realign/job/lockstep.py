@@ -146,8 +146,9 @@ class Watched:
         for rank, failure in self.launch.errors.items():
             told = told or {"rank": rank, "error": failure}
         if told:
-            found = f"On {self.name(told['rank'])}: {told['error']['found']}"
-            raise rebuild({**told["error"], "found": found})
+            # A loss that is no number is the sum of all machines' parts, and each of them says so.
+            where = "" if told["error"]["type"] == "Diverged" else f"On {self.name(told['rank'])}: "
+            raise rebuild({**told["error"], "found": where + told["error"]["found"]})
         if not self.finished.exists():
             lost = self.launch.lost(len(ranks)) or list(self.launch.codes)[:1] or list(ranks)
             raise self.lost(lost, "died or could not be reached")
