@@ -76,6 +76,8 @@ class Watched:
 
     def follow(self) -> None:
         """Take over progress until the training has ended. Raises what ended it early, and Interrupted when stopped."""
+        self.work.run.note(PACE, {})  # an earlier attempt's tells nothing of this one
+        self.work.progress(0, 0, f"{len(self.hosts.hosts)} machines begin together")
         with self.copy() as copy:
             self.taken = copy.execute("SELECT COALESCE(MAX(seq), 0) FROM records").fetchone()[0]
             going = True
@@ -119,8 +121,8 @@ class Watched:
             pace = copy.execute("SELECT value FROM meta WHERE key = ?", (PACE,)).fetchone()
             rate = json.loads(pace[0])["rate"] if pace else None
             self.work.progress(self.done, self.total, f"{row[2]}, {len(self.hosts.hosts)} machines", rate)
-        else:
-            self.work.progress(0, 1, f"{len(self.hosts.hosts)} machines begin together")
+        elif self.work.stopping():
+            raise Interrupted(f"{stage} was stopped", fix="the same command goes on where it stopped")
 
     # -- how it may end ---------------------------------------------------------------------------------------------
 
