@@ -95,6 +95,7 @@ def make_base(folder: Path, rows: list[dict[str, Any]], steps: int = 400) -> Non
     from realign.align.examples import encode_rows
     from realign.align.models import open_model, write_model
     from realign.align.sft import train_sft
+    from realign.align.track import Track
     from realign.engine.tiny import make_tiny_model
     from realign.settings import Adapter, Training
 
@@ -111,7 +112,7 @@ def make_base(folder: Path, rows: list[dict[str, Any]], steps: int = 400) -> Non
             said = f"base model: step {report.step} of {report.steps}, loss {report.loss:.3f}"
             print(f"{said}, {report.seconds_left:.0f} s left", file=sys.stderr)
 
-    train_sft(loaded, examples, [], training, Adapter(kind="full"), progress=tell)
+    train_sft(loaded, examples, [], training, Adapter(kind="full"), Track(progress=tell))
     write_model(loaded, blank, folder)
     print(f"base model: {folder}, trained in {time.monotonic() - began:.0f} s", file=sys.stderr)
 

@@ -13,6 +13,7 @@ from realign.align.examples import Example
 from realign.align.hacking import repeated_share, signs_of, suspicious
 from realign.align.models import open_model, prepare, twin
 from realign.align.rl import Rollout, _Source, draw, is_rising, make_objective, make_tasks, rewards_of, train_rl
+from realign.align.track import Track
 from realign.engine.mlx import Loaded
 from realign.errors import Diverged, EmptyInput, Interrupted
 from realign.settings import Adapter, Reinforce, Training
@@ -66,8 +67,8 @@ def test_stopped_and_resumed_it_draws_and_learns_the_same(base: Path, tmp_path: 
     run(straight, SHORT)
     answers = iter([False, False, True])
     with pytest.raises(Interrupted):
-        run(first, SHORT, checkpoints=tmp_path, stopping=lambda: next(answers))
-    trained = run(second, SHORT, checkpoints=tmp_path)
+        run(first, SHORT, track=Track(tmp_path, stopping=lambda: next(answers)))
+    trained = run(second, SHORT, track=Track(tmp_path))
     assert [report.step for report in trained.reports] == [3, 4]
     expected = dict(tree_flatten(straight.model.trainable_parameters()))
     for name, array in tree_flatten(second.model.trainable_parameters()):

@@ -13,6 +13,7 @@ from realign.align import forward
 from realign.align.examples import encode_rows
 from realign.align.models import open_model, prepare
 from realign.align.sft import collate, compare, make_objective, propose, row_losses, sum_over, train_sft
+from realign.align.track import Track
 from realign.engine.mlx import Loaded
 from realign.errors import EmptyInput, UsageError
 from realign.settings import Adapter, Training
@@ -78,11 +79,11 @@ def test_saving_memory_does_not_change_the_gradient(
 def test_a_checkpoint_of_another_model_or_other_rows_is_refused(loaded: Loaded, base: Path, tmp_path: Path) -> None:
     short = TRAINING.model_copy(update={"schedule": "2:1e-3"})
     examples = examples_of(loaded)
-    train_sft(loaded, examples, [], short, KINDS[0], checkpoints=tmp_path, base="one")
+    train_sft(loaded, examples, [], short, KINDS[0], Track(tmp_path, "one"))
     with pytest.raises(UsageError, match="another training"):
-        train_sft(open_model(base), examples, [], short, KINDS[0], checkpoints=tmp_path, base="two")
+        train_sft(open_model(base), examples, [], short, KINDS[0], Track(tmp_path, "two"))
     with pytest.raises(UsageError, match="another training"):
-        train_sft(open_model(base), examples[1:], [], short, KINDS[0], checkpoints=tmp_path, base="one")
+        train_sft(open_model(base), examples[1:], [], short, KINDS[0], Track(tmp_path, "one"))
 
 
 def test_no_rows_are_an_error(loaded: Loaded) -> None:

@@ -11,22 +11,20 @@ what tells that is KL (divergence.py), not this loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 
 from realign.align.batches import Rows
-from realign.align.checkpoints import Checkpoints
 from realign.align.forward import make_scorer
 from realign.align.levels import Arrays, can_share
-from realign.align.loop import Report, Trained, feed_of, train
+from realign.align.loop import Trained, feed_of
 from realign.align.losses import dpo_loss
 from realign.align.models import prepare
 from realign.align.pairs import PairTokens, answer_logps, batches_of, both, collate, in_batches
+from realign.align.track import UNTRACKED, Track
 from realign.engine.mlx import Loaded
 from realign.quality.metrics import Measure, mean, share
 from realign.records import make_id
@@ -42,21 +40,15 @@ def train_dpo(
     training: Training,
     adapter: Adapter,
     preference: Preference,
-    *,
-    checkpoints: str | Path | None = None,
-    base: str = "",
-    progress: Callable[[Report], None] = lambda report: None,
-    stopping: Callable[[], bool] = lambda: False,
+    track: Track = UNTRACKED,
 ) -> Trained:
     """Train in place. reference, held_reference: (n, 2) of `reference_logps`. held_out may be empty.
 
-    base: the model's identity, so that a checkpoint of another is refused. Errors are those of loop.train; EmptyInput
-    for no pairs.
+    Errors are those of loop.train; EmptyInput for no pairs.
     """
     batches = batches_of(pairs, rows=training.rows, tokens=training.tokens, seed=training.seed)
     data = make_id(*((pair.prompt, pair.chosen, pair.rejected) for pair in pairs))
     sections = (training, adapter, preference)
-    identity = make_id("dpo", base, data, *(section.what_decides() for section in sections))
     prepare(loaded.model, adapter, training.seed)
     share = can_share(make_scorer(loaded.model, 0))
 
@@ -66,17 +58,14 @@ def train_dpo(
     def evaluate() -> dict[str, float]:
         return held_out_metrics(loaded, held_out, held_reference, preference)
 
-    with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
-        return train(
-            loaded.model,
-            make_objective(loaded, preference),
-            feed_of(batches, [_real(pair) for pair in pairs], arrays, training.accumulate),
-            training,
-            checkpoints=kept,
-            evaluate=evaluate if held_out else None,
-            progress=progress,
-            stopping=stopping,
-        )
+    return track.train(
+        ("dpo", data, *(section.what_decides() for section in sections)),
+        loaded.model,
+        make_objective(loaded, preference),
+        feed_of(batches, [_real(pair) for pair in pairs], arrays, training.accumulate),
+        training,
+        evaluate if held_out else None,
+    )
 
 
 def _real(pair: PairTokens) -> tuple[int, int, int]:

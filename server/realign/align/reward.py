@@ -13,8 +13,7 @@ the same prompt mean anything.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +23,13 @@ import numpy as np
 from mlx import nn
 
 from realign.align.batches import Rows, pad, round_up
-from realign.align.checkpoints import Checkpoints
 from realign.align.forward import Scorer, make_scorer
 from realign.align.levels import Arrays, can_share, forward_levels
-from realign.align.loop import Report, Trained, feed_of, train
+from realign.align.loop import Trained, feed_of
 from realign.align.losses import reward_loss
 from realign.align.models import open_model, prepare, write_folder, write_model
 from realign.align.pairs import PairTokens, batches_of, both, collate
+from realign.align.track import UNTRACKED, Track
 from realign.engine.mlx import Loaded
 from realign.errors import EmptyInput, ModelError
 from realign.quality.metrics import Measure, measured, share
@@ -97,32 +96,24 @@ def train_reward(
     pairs: Sequence[PairTokens],
     held_out: Sequence[PairTokens],
     training: Training,
-    *,
-    checkpoints: str | Path | None = None,
-    base: str = "",
-    progress: Callable[[Report], None] = lambda report: None,
-    stopping: Callable[[], bool] = lambda: False,
+    track: Track = UNTRACKED,
 ) -> Trained:
     """Train in place; held_out may be empty. Errors are those of loop.train; EmptyInput for no pairs."""
     batches = batches_of(pairs, rows=training.rows, tokens=training.tokens, seed=training.seed)
     data = make_id(*((pair.prompt, pair.chosen, pair.rejected) for pair in pairs))
-    identity = make_id("reward", base, data, training.what_decides(), reward.adapter.what_decides())
     sizes = [(len(pair.prompt), len(pair.chosen), len(pair.rejected)) for pair in pairs]
 
     def arrays(rows: Rows) -> Arrays:
         return pair_arrays(reward, [pairs[row] for row in rows])
 
-    with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
-        return train(
-            reward.net,
-            make_objective(reward),
-            feed_of(batches, sizes, arrays, training.accumulate),
-            training,
-            checkpoints=kept,
-            evaluate=(lambda: held_out_metrics(score_pairs(reward, held_out))) if held_out else None,
-            progress=progress,
-            stopping=stopping,
-        )
+    return track.train(
+        ("reward", data, training.what_decides(), reward.adapter.what_decides()),
+        reward.net,
+        make_objective(reward),
+        feed_of(batches, sizes, arrays, training.accumulate),
+        training,
+        (lambda: held_out_metrics(score_pairs(reward, held_out))) if held_out else None,
+    )
 
 
 def pair_arrays(reward: RewardModel, pairs: Sequence[PairTokens]) -> Arrays:

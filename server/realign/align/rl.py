@@ -15,24 +15,22 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 
 from realign.align.batches import Rows, make_batches
-from realign.align.checkpoints import Checkpoints
 from realign.align.data import Asked
 from realign.align.examples import prompt_tokens
 from realign.align.forward import Scorer, make_scorer, sliced
 from realign.align.hacking import signs_of
 from realign.align.levels import Arrays, can_share, collate_answers, forward_levels
-from realign.align.loop import Feed, Report, Trained, train
+from realign.align.loop import Feed, Report, Trained
 from realign.align.losses import entropy, full_kl, group_advantages, policy_loss, token_logps
 from realign.align.models import prepare
+from realign.align.track import UNTRACKED, Track
 from realign.engine import Request
 from realign.engine.group import joined
 from realign.engine.mlx import Loaded, sample_tokens
@@ -105,40 +103,31 @@ def train_rl(
     training: Training,
     adapter: Adapter,
     settings: Reinforce,
-    *,
-    checkpoints: str | Path | None = None,
-    base: str = "",
-    progress: Callable[[Report], None] = lambda report: None,
-    stopping: Callable[[], bool] = lambda: False,
+    track: Track = UNTRACKED,
 ) -> Trained:
     """Train in place; the schedule's steps are draws. reference: models.twin(loaded.model) from before.
 
     Reports carry, beside KL and entropy in nats a token, the signs of hacking.signs_of for the step's draw, and `idle`,
-    the share of prompts whose answers all earned the same and taught nothing. base: whatever else must be the same to
-    resume (model, reward). held_out: prompts whose mean reward is measured; its negative is the held-out loss. Raises
-    what loop.train raises, and EmptyInput for no tasks.
+    the share of prompts whose answers all earned the same and taught nothing. held_out: prompts whose mean reward is
+    measured; its negative is the held-out loss. Raises what loop.train raises, and EmptyInput for no tasks.
     """
     prepare(loaded.model, adapter, training.seed)
     source = _Source(loaded, tasks, reward, training, settings)
     sections = (training, adapter, settings)
-    identity = make_id("rl", base, *(task.tokens for task in tasks), *(part.what_decides() for part in sections))
     reports: list[Report] = []
 
     def tell(report: Report) -> None:
         reports.append(dataclasses.replace(report, metrics={**report.metrics, **source.signs}))
-        progress(reports[-1])
+        track.progress(reports[-1])
 
-    with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
-        trained = train(
-            loaded.model,
-            make_objective(loaded, reference, settings),
-            Feed(source.batches, source.collate, source.tokens),
-            training,
-            checkpoints=kept,
-            evaluate=(lambda: mean_reward(loaded, held_out, reward, settings)) if held_out else None,
-            progress=tell,
-            stopping=stopping,
-        )
+    trained = dataclasses.replace(track, progress=tell).train(
+        ("rl", *(task.tokens for task in tasks), *(part.what_decides() for part in sections)),
+        loaded.model,
+        make_objective(loaded, reference, settings),
+        Feed(source.batches, source.collate, source.tokens),
+        training,
+        (lambda: mean_reward(loaded, held_out, reward, settings)) if held_out else None,
+    )
     return dataclasses.replace(trained, reports=tuple(reports))
 
 

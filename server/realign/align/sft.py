@@ -2,7 +2,7 @@
 
     loaded = open_model(base)
     examples, faults = encode_rows(loaded, rows)
-    trained = train_sft(loaded, examples, held_out, training, adapter, checkpoints="run/checkpoints")
+    trained = train_sft(loaded, examples, held_out, training, adapter, Track("run/checkpoints"))
     save_adapter(root, "tides", loaded.model, adapter, base)
 
 The loss is the mean of -log p over all learned tokens of a step, each weighing the same whatever row it is in.
@@ -11,22 +11,20 @@ The loss is the mean of -log p over all learned tokens of a step, each weighing 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 import numpy as np
 
 from realign.align.batches import BUCKET, make_batches, pad, round_up
-from realign.align.checkpoints import Checkpoints
 from realign.align.examples import Example
 from realign.align.forward import learned_places, make_scorer, said_logps
-from realign.align.loop import Report, Trained, feed_of, train
+from realign.align.loop import Trained, feed_of
 from realign.align.losses import sft_loss
 from realign.align.models import prepare
+from realign.align.track import UNTRACKED, Track
 from realign.engine.mlx import Loaded
 from realign.errors import EmptyInput
 from realign.quality.metrics import Measure, mean
@@ -80,34 +78,25 @@ def train_sft(
     held_out: Sequence[Example],
     training: Training,
     adapter: Adapter,
-    *,
-    checkpoints: str | Path | None = None,
-    base: str = "",
-    progress: Callable[[Report], None] = lambda report: None,
-    stopping: Callable[[], bool] = lambda: False,
+    track: Track = UNTRACKED,
 ) -> Trained:
     """Train in place: afterwards the model holds the trained adapter or weights. Errors are those of loop.train.
 
-    held_out may be empty; then nothing is measured on the way. base: the model's identity (engine/folders.py), so that
-    a checkpoint of another model is refused. Raises EmptyInput for no examples.
+    held_out may be empty; then nothing is measured on the way. Raises EmptyInput for no examples.
     """
     sizes = [(0, len(example.tokens)) for example in examples]
     batches = make_batches(sizes, rows=training.rows, tokens=training.tokens, seed=training.seed)
     data = make_id(*((example.tokens, example.mask) for example in examples))
     prepare(loaded.model, adapter, training.seed)
     evaluate = (lambda: {"loss": sum_over(row_losses(loaded, held_out))}) if held_out else None
-    identity = make_id("sft", base, data, training.what_decides(), adapter.what_decides())
-    with closing(Checkpoints(checkpoints, identity)) if checkpoints else nullcontext() as kept:
-        return train(
-            loaded.model,
-            make_objective(loaded),
-            feed_of(batches, sizes, lambda rows: collate([examples[row] for row in rows]), training.accumulate),
-            training,
-            checkpoints=kept,
-            evaluate=evaluate,
-            progress=progress,
-            stopping=stopping,
-        )
+    return track.train(
+        ("sft", data, training.what_decides(), adapter.what_decides()),
+        loaded.model,
+        make_objective(loaded),
+        feed_of(batches, sizes, lambda rows: collate([examples[row] for row in rows]), training.accumulate),
+        training,
+        evaluate,
+    )
 
 
 def make_objective(loaded: Loaded) -> Any:

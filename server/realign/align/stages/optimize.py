@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import Attempt, attempts
-from realign.align.places import attempt_folder, last_checkpoint
+from realign.align.places import last_checkpoint
 from realign.align.stages.policy import capability_readings, drift_readings, preference_readings
 from realign.align.stages.preferences import usable
 from realign.align.stages.reference import FOLDER, held_out_pairs, reference_folder
 from realign.align.stages.reward import Encoded, encoded
-from realign.align.stages.training import HELD_OUT, TRAIN, adapter_of, epochs, keep_weights, some, turned
+from realign.align.stages.training import HELD_OUT, TRAIN, adapter_of, epochs, keep_weights, some, track, turned
 from realign.quality.checks import training as checks
 from realign.quality.gates import Gate
 from realign.records import Checkpoint, Row
@@ -64,8 +64,6 @@ def train_once(
     """
     from realign.align.dpo import train_dpo
     from realign.align.models import open_model
-    from realign.align.telling import Telling
-    from realign.engine.folders import model_identity
 
     settings, folder = work.settings, reference_folder(work)
     work.say("opening policy and reference")
@@ -79,8 +77,7 @@ def train_once(
     train_dpo(
         policy, [pair for _, pair in pairs], stored[0], [pair for _, pair in tested], stored[1],
         turned(settings.training, schedule, attempt.knobs), adapter_of(settings), preference,
-        checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state", base=model_identity(base),
-        progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
+        track(work, attempt, base, before.id),
     )  # fmt: skip
     work.trained()
     work.say(f"measuring {len(tested)} held-out pairs")

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import Attempt, attempts
 from realign.align.data import prompt_of
-from realign.align.places import attempt_folder, last_checkpoint, model_folder
+from realign.align.places import last_checkpoint, model_folder
 from realign.align.stages.policy import capability_readings, drift_readings
 from realign.align.stages.reference import reference_folder, start_readings
 from realign.align.stages.rewards import reward_function
-from realign.align.stages.training import HELD_OUT, adapter_of, epochs, keep_weights, reading, some, turned
+from realign.align.stages.training import HELD_OUT, adapter_of, epochs, keep_weights, reading, some, track, turned
 from realign.quality.checks import training as checks
 from realign.quality.gates import Gate
 from realign.records import Checkpoint, Reading, Row
@@ -60,21 +60,17 @@ def train_once(work: Work, attempt: Attempt, begun: Checkpoint, base: Path) -> B
     """One training from `base`, and every reading of the policy that it gives. The reference is the SFT model."""
     from realign.align.models import open_model
     from realign.align.rl import train_rl
-    from realign.align.telling import Telling
-    from realign.engine.folders import model_identity
 
     settings = work.settings
     policy, reference = open_model(base), open_model(reference_folder(work))
     trained, tested = prompts_of(work, policy, "train"), prompts_of(work, policy, "valid", "test")
     reward, reinforcing = reward_function(work, policy), turned_settings(work, attempt)
     start = start_readings(work, attempt.number, open_model(reference_folder(work)), reference)
-    telling = Telling(work, attempt.number, begun.id)
     schedule = settings.optimizing.schedule or epochs(len(trained), settings.training, settings.optimizing.rate)
     result = train_rl(
         policy, reference.model, [task for _, task in trained], reward, [task for _, task in tested],
         turned(settings.training, schedule, attempt.knobs), adapter_of(settings), reinforcing,
-        checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state",
-        base=f"{model_identity(base)} {work.run.noted('data_type')}", progress=telling, stopping=work.stopping,
+        track(work, attempt, base, begun.id, work.run.noted("data_type")),
     )  # fmt: skip
     work.trained()
     note_signs(work, [report.metrics for report in result.reports])

@@ -16,7 +16,7 @@ from realign.align.attempts import Attempt, attempts
 from realign.align.places import attempt_folder, checkpoint_of, last_checkpoint, model_folder
 from realign.align.stages.preferences import usable
 from realign.align.stages.reference import held_out_pairs
-from realign.align.stages.training import HELD_OUT, TRAIN, adapter_of, epochs, reading, some, turned
+from realign.align.stages.training import HELD_OUT, TRAIN, adapter_of, epochs, reading, some, track, turned
 from realign.quality.checks.training import accuracy
 from realign.records import Reading, Row
 from realign.run import Batch
@@ -39,8 +39,6 @@ def train_once(work: Work, attempt: Attempt) -> Batch:
     """One training from the SFT model, and the rewards of training and held-out pairs."""
     from realign.align import reward
     from realign.align.models import open_model
-    from realign.align.telling import Telling
-    from realign.engine.folders import model_identity
 
     settings, before = work.settings, last_checkpoint(work.run, "sft")
     base = model_folder(work.run, before, settings.model)
@@ -53,8 +51,7 @@ def train_once(work: Work, attempt: Attempt) -> Batch:
     folder = attempt_folder(work.run, work.stage, attempt.number)
     reward.train_reward(
         model, [pair for _, pair in trained], [pair for _, pair in tested],
-        turned(settings.training, schedule, attempt.knobs), checkpoints=folder / "state", base=model_identity(base),
-        progress=Telling(work, attempt.number, before.id), stopping=work.stopping,
+        turned(settings.training, schedule, attempt.knobs), track(work, attempt, base, before.id),
     )  # fmt: skip
     work.trained()
     work.say(f"scoring {len(trained)} training and {len(tested)} held-out pairs")

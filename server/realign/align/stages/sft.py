@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import Attempt, attempts
 from realign.align.data import chats_of, messages_of, read_files
-from realign.align.places import attempt_folder, base_folder, make_base
-from realign.align.stages.training import HELD_OUT, adapter_of, keep_weights, reading, some, turned
+from realign.align.places import base_folder, make_base
+from realign.align.stages.training import HELD_OUT, adapter_of, keep_weights, reading, some, track, turned
 from realign.errors import EmptyInput
 from realign.quality.checks.training import loss_falls
 from realign.records import Dropped, Row
@@ -118,8 +118,6 @@ def train_once(
     """One training, with the held-out losses before and after it."""
     from realign.align.models import open_model
     from realign.align.sft import row_losses, train_sft
-    from realign.align.telling import Telling
-    from realign.engine.folders import model_identity
 
     loaded, tested = open_model(base), [example for _, example in held_out]
     work.say(f"measuring {len(tested)} held-out rows before the training")
@@ -127,8 +125,7 @@ def train_once(
     work.say("preparing the first step")
     train_sft(
         loaded, [example for _, example in learned], tested, training_of(work, attempt, len(learned), loaded),
-        adapter_of(work.settings), checkpoints=attempt_folder(work.run, work.stage, attempt.number) / "state",
-        base=model_identity(base), progress=Telling(work, attempt.number, ""), stopping=work.stopping,
+        adapter_of(work.settings), track(work, attempt, base, ""),
     )  # fmt: skip
     work.trained()
     work.say(f"measuring {len(tested)} held-out rows after it")

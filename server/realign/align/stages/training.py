@@ -15,9 +15,22 @@ from realign.settings import Adapter, Settings, Training
 from realign.work import Work
 
 if TYPE_CHECKING:
+    from realign.align.track import Track
     from realign.engine.mlx import Loaded
 
 HELD_OUT, TRAIN = "held-out", "train"
+
+
+def track(work: Work, attempt: Attempt, base: Path, parent: str, by: str = "") -> Track:
+    """An attempt's own place for its checkpoints, and the run to tell. parent: the checkpoint that it begins with; by:
+    what rewards it, where that is not in the data."""
+    from realign.align.telling import Telling
+    from realign.align.track import Track
+    from realign.engine.folders import model_identity
+
+    state = attempt_folder(work.run, work.stage, attempt.number) / "state"
+    identity = f"{model_identity(base)} {by}".rstrip()
+    return Track(state, identity, Telling(work, attempt.number, parent), work.stopping)
 
 
 def turned(training: Training, schedule: str, knobs: Knobs) -> Training:
