@@ -37,6 +37,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from made_texts import edit, make_words
 
@@ -159,12 +160,12 @@ def mlx_lm_lora_dpo(folder: Path, rows: Rows) -> tuple[Callable[[], object], int
 
     def work() -> None:
         batches = divide(data, BATCH, 2 * LONGEST, train=True)
-        setattr(peer, "iterate_dpo_batches", lambda **named: batches)  # noqa: B010
         model, reference = policy_and_reference(folder)
         args = peer.DPOTrainingArgs(
             batch_size=BATCH, iters=len(rows) // BATCH, max_seq_length=2 * LONGEST, beta=0.1, **quiet(folder)
         )
-        peer.train_dpo(model, reference, optim.AdamW(learning_rate=1e-4), data, args=args)
+        with mock.patch.object(peer, "iterate_dpo_batches", lambda **named: batches):
+            peer.train_dpo(model, reference, optim.AdamW(learning_rate=1e-4), data, args=args)
 
     return work, len(rows)
 

@@ -14,7 +14,9 @@ from typing import Any, cast
 import mlx.core as mx
 import numpy as np
 from mlx import nn, optimizers
-from mlx.utils import tree_map
+from mlx.utils import tree_flatten, tree_map
+
+GRAPHS = 32  # compiled shapes kept at once
 
 # (model, *arrays) -> (sum of losses, how many losses, sums to report beside them)
 Objective = Callable[..., tuple[mx.array, mx.array, dict[str, mx.array]]]
@@ -34,21 +36,34 @@ def added(one: Any, other: Any) -> Any:
 
 
 def compiled_gradients(model: nn.Module, objective: Objective) -> Callable[..., Any]:
-    """Arrays to (gradient of the summed loss, sums): one graph a shape. Leaves the parameters as they are."""
+    """Arrays to (gradient of the summed loss, sums): one graph a shape. Leaves the parameters as they are.
 
-    def loss(*arrays: mx.array) -> tuple[mx.array, dict[str, mx.array]]:
+    MLX keeps every graph with its buffers; beyond GRAPHS shapes all are dropped, so that memory does not grow with the
+    rows. A graph that comes again is made again, of the same operations.
+    """
+
+    def loss(*arrays: Any) -> tuple[mx.array, dict[str, mx.array]]:
         total, weight, sums = objective(model, *arrays)
         return total, {"loss": total, "weight": weight, **sums}
 
     differentiated = nn.value_and_grad(model, loss)
     state = [model.state, mx.random.state]
 
-    @functools.partial(mx.compile, inputs=state, outputs=state)
-    def gradients(*arrays: mx.array) -> Any:
+    def gradients(*arrays: Any) -> Any:
         (_, sums), gradient = differentiated(*arrays)
         return gradient, sums
 
-    return gradients
+    compiled: dict[Any, Any] = {}
+
+    def run(*arrays: Any) -> Any:
+        shapes = tuple(part.shape for _, part in tree_flatten(arrays))
+        if shapes not in compiled and len(compiled) == GRAPHS:
+            compiled.clear()
+        if shapes not in compiled:
+            compiled[shapes] = mx.compile(functools.partial(gradients), inputs=state, outputs=state)
+        return compiled[shapes](*arrays)
+
+    return run
 
 
 def compiled_update(model: nn.Module, optimizer: Any, clip: float) -> Callable[..., mx.array]:
