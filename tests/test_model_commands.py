@@ -15,9 +15,8 @@ from processes import listed
 from realign.align.adapters import save_adapter
 from realign.cli import main
 from realign.engine.tiny import make_tiny_model
-from realign.errors import Interrupted, StageFailed, StorageError
+from realign.errors import Interrupted, ModelError, StageFailed, StorageError
 from realign.job.errand import beside, held, run_errand
-from realign.job.progress import Progress
 from realign.settings import Adapter
 
 ROWS = [{"prompt": f"Which is first: {n}?", "completion": "Ada"} for n in range(12)]
@@ -129,12 +128,6 @@ def stopping(folder: Path) -> None:
     raise KeyboardInterrupt
 
 
-def taking(folder: Path) -> None:
-    """Somebody else makes the same folder in the meantime."""
-    (folder / "new").mkdir(exist_ok=True)
-    (folder / "new" / "mine.txt").write_text("mine")
-
-
 @pytest.fixture
 def slow(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose weights take for ever to read: a pipe into which nobody writes."""
@@ -145,20 +138,22 @@ def slow(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("happens", "error", "left"), [
-    (killing, StageFailed, []), (stopping, Interrupted, []), (taking, StorageError, ["new"]),
-])  # fmt: skip
+@pytest.mark.parametrize(("happens", "error"), [(killing, StageFailed), (stopping, Interrupted)])
 def test_whatever_ends_the_worker_nothing_half_written_stays(
-    base: Path, slow: Path, tmp_path: Path, happens: Callable[[Path], None], error: type[Exception], left: list[str]
+    base: Path, slow: Path, tmp_path: Path, happens: Callable[[Path], None], error: type[Exception]
 ) -> None:
-    def show(progress: Progress) -> None:
-        if progress.status == "running":
-            happens(tmp_path)
-
+    source = str(slow if happens is killing else base)
     with pytest.raises(error):
-        run_errand("convert", {"source": str(slow if happens is killing else base), **CONVERT}, show, tmp_path / "new")
-    assert sorted(path.name for path in tmp_path.iterdir()) == left
-    assert not left or [path.name for path in (tmp_path / "new").iterdir()] == ["mine.txt"]
+        run_errand("convert", {"source": source, **CONVERT}, lambda progress: happens(tmp_path), tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_somebody_else_made_in_the_meantime_stays_theirs(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="made by somebody else"), beside(tmp_path / "new") as place:
+        place.mkdir()
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "theirs.txt").write_text("theirs")
+    assert [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*"))] == ["new", "new/theirs.txt"]
 
 
 def test_what_a_killed_process_left_goes_and_what_another_is_writing_stays(tmp_path: Path) -> None:
@@ -172,11 +167,7 @@ def test_what_a_killed_process_left_goes_and_what_another_is_writing_stays(tmp_p
     assert (tmp_path / "new").is_dir() and not place.parent.exists()
 
 
-def test_what_goes_wrong_is_told_of_the_folder_that_was_asked_for(base: Path, tmp_path: Path) -> None:
-    from realign.errors import ModelError
-
-    with pytest.raises(ModelError, match="groups of 48") as found:
-        run_errand(
-            "convert", {"source": str(base), **CONVERT, "group_size": 48}, lambda progress: None, tmp_path / "new"
-        )
-    assert ".partial" not in str(found.value) and list(tmp_path.iterdir()) == []
+def test_what_goes_wrong_is_told_of_the_folder_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as found, beside(tmp_path / "new") as place:
+        raise ModelError(f"{place} can't be quantized")
+    assert str(found.value) == f"{tmp_path / 'new'} can't be quantized." and list(tmp_path.iterdir()) == []

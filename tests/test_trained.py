@@ -20,6 +20,7 @@ from realign.job.errand import keep
 from realign.records import Row
 from realign.run import Batch, Run
 from realign.settings import Adapter, Evaluating
+from realign.views.trained import list_lines
 
 ADAPTER = Adapter(layers=1, rank=2)
 
@@ -105,6 +106,18 @@ def test_an_adapter_that_is_gone_or_damaged_does_not_hide_the_others(run: Run) -
     ]  # fmt: skip
     with pytest.raises(ModelError, match="is no adapter"):
         find_trained(f"{run.id}/sft")
+
+
+def test_a_broken_run_and_odd_words_in_a_config_spoil_no_list(run: Run, tmp_path: Path) -> None:
+    broken, odd = tmp_path / "out" / "broken", tmp_path / "out" / "odd"
+    for folder in (broken, odd):
+        folder.mkdir()
+    (broken / "run.db").write_bytes(b"no database" * 100)
+    (odd / "adapters.safetensors").write_bytes(b"")
+    (odd / "adapter_config.json").write_text(json.dumps({"model": "\x1b[2Jsent"}))
+    found = list_trained(str(tmp_path / "out"))
+    assert [each.kind for each in found] == ["lora"] * 4
+    assert "\x1b" not in "".join(list_lines(found)) and "?[2Jsent" in list_lines(found)[-1]
 
 
 def test_names_that_stand_for_nothing_say_what_there_is(run: Run, tmp_path: Path) -> None:

@@ -84,27 +84,25 @@ def test_what_an_alignment_trained_is_listed_compared_kept_and_fused_and_then_wr
         tmp_path, "dpo", rows("pair"), model=str(base), adapter={"layers": 2}, fine_tuning={"schedule": "60:5e-3"}
     )
     assert main(["adapters", "list"]) == 0
-    assert [name in capsys.readouterr().out for name in (f"{run.id}/iterate@1  (lora, passed",)] == [True]
+    assert f"{run.id}/iterate@1  (lora, passed" in capsys.readouterr().out
     assert main(["adapters", "compare", run.id, "--max-tokens", "6", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["rows"] == 30 and found["loss"]["gain"]["low"] > 0 and len(found["answers"]) == 8
-    assert (
-        main(["adapters", "keep", run.id, "names"])
-        == main(["adapters", "fuse", run.id, "-o", str(tmp_path / "one")])
-        == 0
-    )
-    kept = ["--model", str(base), "--adapter-path", str(tmp_path / "home/adapters/names/v1")]
-    said = [
-        written(words) for words in (kept, ["--model", str(tmp_path / "one")], ["--model", str(run.folder / "model")])
-    ]
-    assert said[0] == said[1] == said[2] and said[0].strip() in NAMES
+    assert found["rows"] >= 30 and found["loss"]["gain"]["low"] > 0 and len(found["answers"]) == 8
+    assert main(["adapters", "keep", run.id, "names"]) == 0
+    assert main(["adapters", "fuse", run.id, "-o", str(tmp_path / "one")]) == 0
+    words = ["--model", str(base), "--adapter-path", str(tmp_path / "home/adapters/names/v1"), "--verbose", "false"]
+    asked = rows("pair")[0]["prompt"]
+    command = [sys.executable, "-m", "mlx_lm", "generate", *words, "--prompt", asked, "--max-tokens", "6"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert said in NAMES and said == answered(tmp_path / "one", asked) == answered(run.folder / "model", asked)
 
 
-def written(words: list[str]) -> str:
-    """What mlx-lm's own command answers."""
-    asked = ["--prompt", rows("pair")[0]["prompt"], "--max-tokens", "6", "--verbose", "false"]
-    command = [sys.executable, "-m", "mlx_lm", "generate", *words, *asked]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def answered(folder: Path, asked: str) -> str:
+    import mlx_lm
+
+    model, tokenizer = mlx_lm.load(str(folder))
+    prompt = tokenizer.apply_chat_template([{"role": "user", "content": asked}], add_generation_prompt=True)
+    return str(mlx_lm.generate(model, tokenizer, prompt, max_tokens=6)).strip()
 
 
 @pytest.mark.slow

@@ -12,7 +12,8 @@ The attempts of a stage are the versions of what it trains: one that a gate reje
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -247,7 +248,7 @@ def list_trained(where: str = "") -> list[Trained]:
     """
     if not where:
         kept = [_of_adapter(info) for info in list_adapters(kept_in())]
-        return [*kept, *(each for run in known_runs() for each in _listed(run))]
+        return [*kept, *(each for run in known_runs() for each in _readable(_listed, run))]
     if run := _run_folder(where):
         return list(_listed(run))
     root = Path(where).expanduser().absolute()
@@ -256,7 +257,10 @@ def list_trained(where: str = "") -> list[Trained]:
     runs = sorted({file.parent for depth in DEPTH for file in root.glob(depth + DATABASE)})
     files = sorted({file.parent for depth in DEPTH for file in root.glob(depth + CONFIG)})
     own = [folder for folder in files if not any(folder.is_relative_to(run) for run in runs)]
-    return [*(each for run in runs for each in _listed(run)), *(each for folder in own for each in _readable(folder))]
+    return [
+        *(each for run in runs for each in _readable(_listed, run)),
+        *(each for folder in own for each in _readable(_adapter_in, folder)),
+    ]
 
 
 def _listed(folder: Path) -> Iterator[Trained]:
@@ -267,6 +271,11 @@ def _listed(folder: Path) -> Iterator[Trained]:
                 yield _of_checkpoint(run, checkpoint, every)
 
 
-def _readable(folder: Path) -> Iterator[Trained]:
-    with suppress(ModelError):
-        yield _of_adapter(read_adapter(folder))
+def _adapter_in(folder: Path) -> list[Trained]:
+    return [_of_adapter(read_adapter(folder))]
+
+
+def _readable(look: Callable[[Path], Iterable[Trained]], folder: Path) -> Iterator[Trained]:
+    """What `look` finds in a folder, as far as it can be read."""
+    with suppress(ModelError, OSError, sqlite3.Error):
+        yield from look(folder)

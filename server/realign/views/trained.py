@@ -20,8 +20,14 @@ def list_lines(found: Sequence[Trained]) -> list[str]:
     lines = []
     for each in found:
         facts = ", ".join(filter(None, (each.kind, each.status, each.made)))
-        lines += [f"{each.name}  ({facts})", f"    {how_to_try(each)}"]
+        lines += [printable(f"{each.name}  ({facts})"), printable(f"    {how_to_try(each)}")]
     return lines
+
+
+def printable(text: str) -> str:
+    """Text that only shows itself: an adapter's config and a model's answer may hold anything, for example what colors
+    or clears a terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def how_to_try(trained: Trained) -> str:
@@ -135,8 +141,8 @@ def answer_lines(answers: Sequence[Found]) -> list[str]:
     """Each prompt with both answers, and whether they are right where something checks that."""
     lines = []
     for each in answers:
-        lines += ["", f"> {shorten(each['prompt'], WIDE)}"]
+        lines += ["", printable(f"> {shorten(each['prompt'], WIDE)}")]
         for when in ("before", "after"):
             right = {True: " (right)", False: " (wrong)", None: ""}[each[f"{when}_right"]]
-            lines.append(f"  {when + right:<16}{shorten(each[when], WIDE) or '(nothing)'}")
+            lines.append(printable(f"  {when + right:<16}{shorten(each[when], WIDE) or '(nothing)'}"))
     return lines
