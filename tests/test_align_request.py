@@ -32,6 +32,7 @@ def test_a_model_that_is_not_on_this_disk_stops_an_alignment_with_its_choices():
 
 
 @pytest.mark.parametrize(("name", "told"), [
+    ("x" * 5000 + "/y", "No run and no dataset"),
     ("", r"no train\.jsonl.*but guide\.pdf, notes"), ("none.jsonl", "No run and no dataset at"),
     ("guide.pdf", r"no file of rows.*realign curate .*guide\.pdf"),
 ])  # fmt: skip
@@ -71,7 +72,7 @@ def test_a_file_keeps_its_name_and_its_rows_are_divided(tmp_path):
 def test_chats_that_are_given_to_dpo_are_refused_before_a_run_is_made(tmp_path):
     chat = {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Rain."}]}
     (tmp_path / "chats.jsonl").write_text(json.dumps(chat))
-    with pytest.raises(UsageError, match=r"chats\.jsonl can't be aligned as dpo.*1 chats, and no pair.*realign curate"):
+    with pytest.raises(UsageError, match=r"chats\.jsonl can't be aligned as dpo.*1 chat, and no pair.*realign curate"):
         start_run(Request((str(tmp_path / "chats.jsonl"),), "dpo", output=str(tmp_path / "out"), workflow="align"))
     assert not (tmp_path / "out").exists()
 

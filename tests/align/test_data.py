@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from realign.align.data import answer_of, chats_of, kind_of, messages_of, pairs_of, prompt_of, read_files, tasks_of
+from realign.align.data import answer_of, asked_twice, chats_of, kind_of, messages_of, pairs_of, prompt_of, tasks_of
+from realign.align.reading import read_files
 from realign.errors import EmptySource, SourceError, UsageError
 from realign.run import file_sha256
 
@@ -133,6 +134,7 @@ def test_a_folder_keeps_its_splits_and_the_pairs_beside_its_rows(tmp_path):
         source(tmp_path, "test.jsonl", split="test"), source(tmp_path, "preferences/train.jsonl", PAIR, split="train"),
     ], "srf")  # fmt: skip
     assert [(row.split, row.part) for row in rows] == [("train", "rows"), ("valid", "rows"), ("train", "preferences")]
+    assert asked_twice(rows) == 1
     assert len(pairs_of(rows, "train")) == 1 and len(chats_of(rows, "train")) == 1
 
 
@@ -182,10 +184,10 @@ def test_a_dataset_of_bad_rows_alone_shows_them(tmp_path):
 
 
 @pytest.mark.parametrize(("data_type", "row", "told"), [
-    ("dpo", CHAT, r"it holds to train on is 1 chats, and no pair.*curate .* --type dpo"),
-    ("rlvr", PAIR, r"1 pairs, and no task.*--type dpo or srf"),
-    ("srf", TASK, r"1 tasks, and no pair.*--type rlvr"),
-    ("anti_hallucination", PAIR, r"1 pairs, and no chat"),
+    ("dpo", CHAT, r"it holds to train on is 1 chat, and no pair.*curate .* --type dpo"),
+    ("rlvr", PAIR, r"1 pair, and no task.*--type dpo or srf"),
+    ("srf", TASK, r"1 task, and no pair.*--type rlvr"),
+    ("anti_hallucination", PAIR, r"1 pair, and no chat"),
 ])  # fmt: skip
 def test_data_of_another_kind_than_its_type_needs_is_refused_with_the_next_step(tmp_path, data_type, row, told):
     with pytest.raises(UsageError, match=told):

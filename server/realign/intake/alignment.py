@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,15 +83,16 @@ def named_files(folder: Path) -> list[tuple[Path, str]]:
 
 def require_kind(files: Sequence[dict[str, str]], data_type: str) -> None:
     """Raise what reading them all would raise, where the first rows of no file to train on are of the needed kind."""
-    from realign.align import data
+    from realign.align import reading
+    from realign.align.data import NEEDED
 
-    kind, _ = data.NEEDED[data_type]
+    kind, _ = NEEDED[data_type]
     for file in files:
-        if data.SPLITS.get(file["split"], "train") == "train":
-            kinds = data.kinds_of(peek(Path(file["path"]), PEEKED), data_type)
+        if reading.SPLITS.get(file["split"], "train") == "train":
+            kinds = reading.kinds_of(peek(Path(file["path"]), PEEKED), data_type)
             if kinds[kind]:
                 return
-    data.read_files(files, data_type)
+    reading.read_files(files, data_type)
 
 
 def called(place: Path) -> str:
@@ -108,8 +109,9 @@ def called(place: Path) -> str:
 def find_data(name: str) -> Path:
     """A path that exists, else the folder of the run with that id. Raises UsageError for neither."""
     path = Path(name).expanduser().absolute()
-    if path.exists():
-        return path.resolve()
+    with suppress(OSError):  # a name that is too long, a folder that may not be entered
+        if path.exists():
+            return path.resolve()
     if "/" in name or is_data_file(path):
         wanted = "a curated run's id or folder, a folder with train.jsonl, or a file of rows"
         raise UsageError(f"No run and no dataset at {name}", wanted, "`realign runs` lists the runs it knows")

@@ -10,7 +10,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from realign.align.data import chats_of, prompt_of, read_rows
+from realign.align.data import chats_of, prompt_of
+from realign.align.reading import read_rows
 from realign.align.stages.training import some
 from realign.errors import EmptyInput, UsageError
 from realign.intake.alignment import data_files

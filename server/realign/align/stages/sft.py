@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import Attempt, attempts
-from realign.align.data import chats_of, messages_of, read_files
+from realign.align.data import asked_twice, chats_of, messages_of
 from realign.align.places import base_folder, make_base
+from realign.align.reading import read_files
 from realign.align.stages.training import HELD_OUT, adapter_of, keep_weights, reading, some, track, turned
 from realign.errors import EmptyInput
 from realign.quality.checks.training import loss_falls
@@ -80,6 +81,8 @@ def read_rows(work: Work) -> Batch:
     if folded:
         said = f"the model's chat template takes no system turn: in {folded:,} rows its text begins the question"
         work.run.event(work.stage, said)
+    if twice := asked_twice(rows):
+        work.run.event(work.stage, f"worth a look: {twice:,} held-out rows have a prompt that is trained on too")
     return Batch(done=["rows"], records=list(rows), drops=drops + unfit)
 
 
