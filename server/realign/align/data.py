@@ -2,6 +2,8 @@
 
     pairs_of(rows, "train"), chats_of(rows, "valid"), tasks_of(rows, "train")
     asked = prompt_of(row.data)         all turns before the answer; str(asked) is their text
+
+A chat is made of what there is: messages, a prompt with its completion, or a pair's chosen answer.
 """
 
 from __future__ import annotations
