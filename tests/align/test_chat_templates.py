@@ -41,6 +41,12 @@ STRICT = """\
 {{- raise_exception('Conversation roles must alternate user/assistant') -}}{%- endif -%}
 {{- ('[INST] ' ~ m.content ~ ' [/INST]') if m.role == 'user' else (' ' ~ m.content ~ '<|im_end|>') -}}
 {%- endfor -%}"""
+# A mark at the end of a conversation, which no earlier turn has.
+MARKED = """\
+{%- for m in messages -%}{{- '<' ~ m.role ~ '>' ~ m.content ~ '<|im_end|>' -}}{%- endfor -%}
+{{- '<assistant>' if add_generation_prompt else '<|endoftext|>' -}}"""
+# Whoever answers begins by thinking; answers that were given show none.
+MUSING = MARKED.replace("'<assistant>'", "'<assistant><think>\\n'").replace("'<|endoftext|>'", "''")
 # The system's text is left out without a word.
 FORGETFUL = STRICT.replace(
     "{{- raise_exception('System role not supported') -}}", "{%- set messages = messages[1:] -%}"
@@ -76,7 +82,8 @@ def parts(loaded: Loaded, row: dict[str, Any], learn: Any = "assistant") -> list
 
 @pytest.mark.parametrize(("template", "first", "second"), [
     (THINKING, "Sand.<|im_end|>", "In the bay.<|im_end|>\n"), (HEADERS, "Sand.<|im_end|>", "In the bay.<|im_end|>"),
-    (STRICT, " Sand.<|im_end|>", " In the bay.<|im_end|>"),
+    (STRICT, " Sand.<|im_end|>", " In the bay.<|im_end|>"), (MUSING, "Sand.<|im_end|>", "In the bay.<|im_end|>"),
+    (MARKED, "Sand.<|im_end|>", "In the bay.<|im_end|><|endoftext|>"),
 ])  # fmt: skip
 def test_every_answer_is_learned_with_its_end_and_nothing_that_was_asked(tmp_path, template, first, second):
     loaded = opened(tmp_path, template)

@@ -141,12 +141,14 @@ def _chat_tokens(
 def _spoken(loaded: Loaded, messages: list[dict[str, Any]], tools: Any, place: int, whole: list[int]) -> Span:
     """Where the words of a turn stand, with the token that ends them; (0, 0) where they can't be found.
 
-    For templates that rewrite earlier turns when later ones follow (they leave out the thinking): what such a turn adds
-    is then not what it adds at the end of a conversation.
+    For templates that write a turn otherwise when later ones follow, or when it is about to be written: they leave out
+    the thinking of earlier turns, begin the next one with thinking, or put a mark at the end of a conversation.
     """
-    text, before = (render_text(loaded, turns, tools) for turns in (messages, messages[:place]))
+    text = render_text(loaded, messages, tools)
+    heads = [render_text(loaded, messages[:place], tools, prompting) for prompting in (True, False)]
+    before = next((head for head in heads if text.startswith(head)), None)
     said = str(messages[place]["content"]).rpartition("</think>")[2].strip()
-    begin = text.find(said, len(before)) if said and text.startswith(before) else -1
+    begin = text.find(said, len(before)) if said and before is not None else -1
     if begin < 0:
         return 0, 0
     head, upto = encode(loaded, text[:begin]), encode(loaded, text[: begin + len(said)])
