@@ -234,9 +234,11 @@ def test_an_error_of_one_machine_is_told_as_it_is(make: Callable[..., Run], tmp_
 
 
 def test_stopping_keeps_a_checkpoint_and_ends_every_rank(make: Callable[..., Run], tmp_path: Path) -> None:
-    run = make("run", training={"save_every": 1000})
+    run = make("run", training={"save_every": 1000, "rows": 1})
     with pytest.raises(Interrupted):
         workflow.run_stage(run, "sft", lambda: run.count("step") > 5, lockstep=together(tmp_path, SLOW, SLOW))
     assert ranks_of(os.getpid()) == {}
     (kept,) = (run.folder / "checkpoints" / "sft" / "attempt_1" / "state").glob("step-*.safetensors")
     assert int(kept.stem[5:]) >= 5
+    (event,) = run.events()
+    assert "some machines have nothing to do" in event[2]

@@ -59,7 +59,8 @@ class Feed:
 @dataclass(frozen=True, slots=True)
 class Report:
     """A finished step, counted from 1. loss in nats an item; norm of the gradient before clipping; rate is the learning
-    rate; memory_gb the most that was held. held_out: what `evaluate` gave after this step, else empty."""
+    rate; memory_gb the most that was held. held_out: what `evaluate` gave after this step, else empty. idle: how many
+    of the ranks have had no row in any batch so far."""
 
     step: int
     steps: int
@@ -71,6 +72,7 @@ class Report:
     memory_gb: float
     metrics: dict[str, float]
     held_out: dict[str, float]
+    idle: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ class _Loop:
     settings: Training
     done: int = 0
     saved: int = 0
+    widest: int = 0  # rows of the largest batch so far
     largest: float = math.inf  # a batch of more real tokens than this has run out of memory
     per_token: float = 0.0  # bytes above the weights; the most that any batch took
     halved: bool = False
@@ -205,6 +208,7 @@ class _Loop:
             memory_gb=peak / 1e9,
             metrics=means,
             held_out=self.held_out(evaluate),
+            idle=max(0, self.group.size - self.widest),
         )
 
     def accumulate(self, step: int) -> tuple[Any, dict[str, mx.array], int, int]:
@@ -213,6 +217,7 @@ class _Loop:
         tokens = peak = 0
         rank, ranks = self.group.rank, self.group.size
         for rows in self.feed.batches(step):
+            self.widest = max(self.widest, len(rows))
             found = self.collect(rows[rank::ranks] or rows[:1])
             if rank >= len(rows):  # fewer rows than ranks: this rank adds nothing
                 found = tree_map(mx.zeros_like, found)

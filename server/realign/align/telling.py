@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from realign.align.loop import Report
 
 POINTS = 60
+IDLE = "idle, for want of rows in a batch"
 SHOWN = ("margin", "kl", "accuracy", "reward", "entropy")
 
 
@@ -54,4 +55,5 @@ def line(report: Report, attempt: int) -> str:
     """loss 0.512, margin 0.31, 1,240 tokens/s, and the attempt where it is not the first."""
     shown = [f"loss {report.loss:.3f}", *(f"{n} {report.metrics[n]:.3g}" for n in SHOWN if n in report.metrics)]
     shown.append(f"{report.tokens_per_second:,.0f} tokens/s")
+    shown += [f"{report.idle} {IDLE}"] if report.idle else []
     return ", ".join(shown + [f"attempt {attempt}"] * (attempt > 1))

@@ -14,6 +14,7 @@ from pathlib import Path
 from realign.commands.making import add_curate, curate
 from realign.commands.words import Add, say_json
 from realign.errors import UsageError
+from realign.hardware.memory import TASKS
 
 
 def add_to(add: Add) -> None:
@@ -31,6 +32,7 @@ def add_preflight(command: argparse.ArgumentParser) -> None:
     command.add_argument("--author", default="", help="who writes, as for curate")
     command.add_argument("--judge", default="", help="who judges, as for curate")
     command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="settings, as for curate")
+    command.add_argument("--task", choices=TASKS, default="curate", help="what the model will do (curate)")
     command.add_argument("--seconds", type=float, default=30.0, help="time for a machine's first answer (30)")
     command.add_argument("--quiet", action="store_true", help="no progress")
 
@@ -50,7 +52,7 @@ def preflight(words: argparse.Namespace) -> int:
     settings = settle(Request((), "dpo", words.model, words.author, words.judge, overrides(words.set)))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     say = (lambda line: None) if words.quiet else lambda line: print(line, file=sys.stderr, flush=True)
-    checks = fly(hosts, settings, say, seconds=words.seconds)
+    checks = fly(hosts, settings, say, seconds=words.seconds, task=words.task)
     if words.json:
         say_json({"ready": not blocking(checks), "checks": [asdict(check) for check in checks]})
     else:

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from realign.align.telling import IDLE
 from realign.errors import Interrupted, StageFailed
 from realign.hardware.hosts import Hosts, read_hosts
 from realign.job.launch import LOOK_EVERY, Launch, launched
@@ -116,6 +117,8 @@ class Watched:
             self.work.run.commit(stage, Batch(records=[point]))
             self.taken, self.done = seq, max(self.done, point.number)
         row = copy.execute("SELECT done, total, message FROM stages WHERE name = ?", (stage,)).fetchone()
+        if row and IDLE in row[2]:
+            self.tell_idle()
         if row and "tokens/s" in row[2]:  # what telling.py says of a step
             self.done, self.total = max(self.done, row[0]), row[1]
             pace = copy.execute("SELECT value FROM meta WHERE key = ?", (PACE,)).fetchone()
@@ -123,6 +126,15 @@ class Watched:
             self.work.progress(self.done, self.total, f"{row[2]}, {len(self.hosts.hosts)} machines", rate)
         elif self.work.stopping():
             raise Interrupted(f"{stage} was stopped", fix="the same command goes on where it stopped")
+
+    def tell_idle(self) -> None:
+        """Say once a run what a progress line may hide: batches of too few rows for so many machines."""
+        stage, found = (
+            self.work.stage,
+            "some machines have nothing to do: batches have fewer rows than there are machines",
+        )
+        if not any(message.startswith(found) for _, about, message, _ in self.work.run.events() if about == stage):
+            self.work.run.event(stage, f"{found}; name a larger training.rows, with a schedule for this stage")
 
     # -- how it may end ---------------------------------------------------------------------------------------------
 
