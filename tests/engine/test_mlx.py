@@ -1,5 +1,6 @@
 """Writing and rating with a real, tiny model."""
 
+import dataclasses
 from pathlib import Path
 
 import mlx.core as mx
@@ -34,6 +35,18 @@ def test_a_batch_gives_the_same_texts_as_one_by_one(engine: Engine) -> None:
 
 def test_the_order_of_requests_does_not_matter(engine: Engine) -> None:
     assert engine.generate(REQUESTS[::-1], 4)[::-1] == engine.generate(REQUESTS, 4)
+
+
+def test_several_answers_to_one_prompt_read_it_once_and_are_the_same_texts(loaded: Loaded) -> None:
+    requests = [Request(text, seed, 12, 0.9) for text in ("river " * 9, "sand") for seed in range(4)]
+    read: list[int] = []
+    body = loaded.scorer.body
+    counting = dataclasses.replace(
+        loaded.scorer, body=lambda tokens, cache: read.append(1) or body(tokens, cache=cache)
+    )
+    answers = generate(dataclasses.replace(loaded, scorer=counting), requests, 8)
+    assert len(read) == 2
+    assert answers == [generate(loaded, [request], 1)[0] for request in requests]
 
 
 def test_another_seed_gives_another_text_and_temperature_zero_ignores_it(engine: Engine) -> None:

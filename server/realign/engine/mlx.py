@@ -201,7 +201,10 @@ def _write(prompts: list[list[int]], requests: Sequence[Request], loaded: Loaded
 def sample_tokens(
     loaded: Loaded, prompts: list[list[int]], requests: Sequence[Request], batch_size: int
 ) -> list[tuple[list[int], Any]]:
-    """(tokens, finish) of one answer a prompt, in order; tokens end with the end token where finish is "stop"."""
+    """(tokens, finish) of one answer a prompt, in order; tokens end with the end token where finish is "stop".
+
+    A prompt that is asked for several answers is read once.
+    """
     batch_size = batch_size if loaded.scorer.padded else 1
     writer = BatchGenerator(
         loaded.model,
@@ -211,7 +214,9 @@ def sample_tokens(
     )
     try:
         samplers = [_sampler(request) for request in requests]
-        places = writer.insert(prompts, [request.max_tokens for request in requests], samplers=samplers)
+        caches = scoring.read_once(loaded.scorer, prompts, batch_size // 2)
+        left = [prompt[-1:] for prompt in prompts] if caches else prompts
+        places = writer.insert(left, [request.max_tokens for request in requests], caches=caches, samplers=samplers)
         tokens: dict[int, list[int]] = {place: [] for place in places}
         finish: dict[int, Any] = {}
         while responses := writer.next_generated():

@@ -117,6 +117,19 @@ def _repeated(cache: list[Any], times: int) -> list[Any]:
     return copies
 
 
+def read_once(scorer: Scorer, prompts: Sequence[Sequence[int]], most: int) -> list[list[Any]] | None:
+    """For each prompt a cache of all but its last token, where equal prompts share what was read.
+
+    None where that is not worth it or can't be done: more than `most` different prompts or half as many as there are
+    prompts, one of a single token, or caches that can't be repeated.
+    """
+    different = {tuple(prompt) for prompt in prompts}
+    if not scorer.plain or len(different) > min(most, len(prompts) // 2) or any(len(each) < 2 for each in different):
+        return None
+    read = {prompt: _read_prefixes(scorer, [prompt[:-1]])[0] for prompt in sorted(different)}
+    return [_repeated(read[tuple(prompt)], 1) for prompt in prompts]
+
+
 # -- log-probabilities ----------------------------------------------------------------------------------------------
 
 
