@@ -28,7 +28,7 @@ from typing import Any
 
 from realign.errors import Interrupted, RealignError, StageFailed, StorageError, UsageError
 from realign.job.calibrate import listen
-from realign.job.process import Job, how_it_ended, rebuild, release, start_worker, stop, tail
+from realign.job.process import Job, how_it_ended, rebuild, release, start_worker, started, tail
 from realign.job.progress import Progress
 from realign.job.worker import as_plain, die_with, guard, keep_stdout
 from realign.run import storage_error
@@ -103,20 +103,19 @@ def _in_worker(name: str, words: Words, show: Callable[[Progress], None]) -> Wor
     """Start it, listen, and give what it says last. Raises StageFailed where it ends without a word."""
     result: Words | None = None
     steps = 0
-    with tempfile.TemporaryDirectory(prefix="realign-") as place:
-        job = start_worker(Path(place), name, "realign.job.errand", name, json.dumps(words))
-        try:
-            for event in listen(job, silence=math.inf):  # a large model is long in writing
-                if "error" in event:
-                    raise rebuild(event["error"])
-                result = event.get("result", result)
-                if "doing" in event:
-                    show(progress_of(name, event["doing"], steps))
-                    steps += 1
-            if result is None:
-                raise _died(job)
-        finally:
-            stop(job)
+    with (
+        tempfile.TemporaryDirectory(prefix="realign-") as place,
+        started(lambda: start_worker(Path(place), name, "realign.job.errand", name, json.dumps(words))) as job,
+    ):
+        for event in listen(job, silence=math.inf):  # a large model is long in writing
+            if "error" in event:
+                raise rebuild(event["error"])
+            result = event.get("result", result)
+            if "doing" in event:
+                show(progress_of(name, event["doing"], steps))
+                steps += 1
+        if result is None:
+            raise _died(job)
     show(progress_of(name, "", STEPS[name], "passed"))
     return result
 
