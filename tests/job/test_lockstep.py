@@ -79,6 +79,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
     """A new alignment of the tiny model, by name, with nothing done yet."""
     monkeypatch.setenv("REALIGN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
 
     def made(name: str, kind: str = "dpo", **changes: Any) -> Run:
         data = tmp_path / "data.jsonl"
@@ -201,6 +203,7 @@ def test_a_killed_machine_ends_the_training_in_words_and_the_same_command_goes_o
     workflow.run_stage(broken, "sft", lockstep=together(tmp_path))
     assert left(broken, "sft").sha256 == left(unbroken, "sft").sha256
     assert curve(broken, "sft") == curve(unbroken, "sft")
+    assert list((tmp_path / "temporary").glob("realign-rank-*")) == []
 
 
 @pytest.mark.parametrize(

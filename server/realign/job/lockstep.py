@@ -74,6 +74,7 @@ class Watched:
     done: int = 0
     total: int = 0
     taken: int = 0
+    told_idle: bool = False
 
     def follow(self) -> None:
         """Take over progress until the training has ended. Raises what ended it early, and Interrupted when stopped."""
@@ -122,19 +123,17 @@ class Watched:
         if row and "tokens/s" in row[2]:  # what telling.py says of a step
             self.done, self.total = max(self.done, row[0]), row[1]
             pace = copy.execute("SELECT value FROM meta WHERE key = ?", (PACE,)).fetchone()
-            rate = json.loads(pace[0])["rate"] if pace else None
+            rate = json.loads(pace[0]).get("rate") if pace else None
             self.work.progress(self.done, self.total, f"{row[2]}, {len(self.hosts.hosts)} machines", rate)
         elif self.work.stopping():
             raise Interrupted(f"{stage} was stopped", fix="the same command goes on where it stopped")
 
     def tell_idle(self) -> None:
-        """Say once a run what a progress line may hide: batches of too few rows for so many machines."""
-        stage, found = (
-            self.work.stage,
-            "some machines have nothing to do: batches have fewer rows than there are machines",
-        )
-        if not any(message.startswith(found) for _, about, message, _ in self.work.run.events() if about == stage):
-            self.work.run.event(stage, f"{found}; name a larger training.rows, with a schedule for this stage")
+        """Say once a training what a progress line may hide: batches of too few rows for so many machines."""
+        if not self.told_idle:
+            fix = "name a larger training.rows, and a schedule for this stage"
+            self.work.run.event(self.work.stage, f"some machines have nothing to do: batches have too few rows; {fix}")
+        self.told_idle = True
 
     # -- how it may end ---------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 BEAT_EVERY = 1.0  # seconds
 MARK = "@realign "  # begins what a rank says on stdout
+KEPT = "realign-rank-"  # begins the name of the folder that a rank keeps its copy of the run in; its process follows
 LONGEST = 700  # characters of an error's sentences: a line of less than 4 KB is never mixed with another
 STOP = "stop"  # a file in SCRATCH: the training is to end after a checkpoint
 CHUNK = 1 << 26  # bytes of a file that are sent at once
@@ -79,7 +80,9 @@ def take_part(group: Group, stage: str, scratch: Path, speeds: Sequence[float], 
     with contextlib.ExitStack() as held:
         folder = scratch
         if group.rank:
-            folder = ending.folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="realign-")))
+            clear_leftovers()
+            place = tempfile.TemporaryDirectory(prefix=f"{KEPT}{os.getpid()}-")
+            folder = ending.folder = Path(held.enter_context(place))
         copy = group.share((scratch / DATABASE).read_bytes() if group.rank == 0 else b"")
         if group.rank:
             (folder / DATABASE).write_bytes(copy)
@@ -101,6 +104,18 @@ def take_part(group: Group, stage: str, scratch: Path, speeds: Sequence[float], 
         if aligns:
             part.seconds = [time.monotonic() - part.began] * group.size
         part.finish(run.noted("engine", []))
+
+
+def clear_leftovers() -> None:
+    """Take away what ranks that were killed kept of their runs on this machine: whole models, perhaps."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{KEPT}*"):
+        owner = folder.name.removeprefix(KEPT).split("-")[0]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (ValueError, PermissionError):
+            continue
 
 
 def share_files(group: Group, run: Run, stage: str, model: str) -> None:
