@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from realign.errors import ModelError, UsageError
+from realign.errors import Blocked, ModelError, UsageError
 from realign.intake import alignment
 from realign.intake.request import Request
 from realign.intake.start import start_run
@@ -88,3 +88,17 @@ def test_an_alignment_of_a_run_is_called_after_its_source(tmp_path):
     (made,) = tmp_path.iterdir()
     assert alignment.called(made) == "my_book"
     assert alignment.called(tmp_path) == tmp_path.name
+
+
+def test_a_run_that_changed_since_its_dataset_was_written_is_refused_by_what_changed(tmp_path):
+    run = Run.create(tmp_path, "dpo", "book")
+    notes = {"data_type": "dpo", "workflow": "curate", "stages": ["source"], "sources": [], "settings": {}}
+    for key, value in notes.items():
+        run.note(key, value)
+    run.begin("source", 0, "made by earlier settings")
+    run.end("source", "passed")
+    with pytest.raises(Blocked, match=r"its stage source changed since.*realign curate.*train\.jsonl"):
+        alignment.require_exported(run.folder)
+    run.end("source", "failed")
+    with pytest.raises(Blocked, match="its stage source has not passed"):
+        alignment.require_exported(run.folder)

@@ -23,13 +23,19 @@ from realign.align.stages import (
 from realign.align.stages.preferences import gather_pairs
 from realign.quality.checks import training
 from realign.quality.checks.training import accuracy
+from realign.quality.gates import Gate
 from realign.stage import Stage
 
-SFT = Stage(
-    "sft", sft.fine_tune, sft.GATES,
-    sections=("adapter", "training", "fine_tuning", "evaluating"), code=("align", "engine", "sources"),
-    inputs=sft.inputs,
-)  # fmt: skip
+
+def begin(*foreseen: Gate) -> Stage:
+    """The first stage. Too few rows for the later ones are found before hours are spent on them."""
+    return Stage(
+        "sft", partial(sft.fine_tune, foreseen=foreseen), (*foreseen, *sft.GATES),
+        sections=("adapter", "training", "fine_tuning", "evaluating"), code=("align", "engine", "sources"),
+        inputs=sft.inputs,
+    )  # fmt: skip
+
+
 PREFERENCES = Stage("preferences", gather_pairs, training.PREFERENCES, (), ("align/stages/preferences.py", "quality"))
 
 REFERENCE = Stage(
@@ -46,7 +52,7 @@ EVALUATE = Stage(
 )  # fmt: skip
 
 ALIGN_DPO = (
-    SFT,
+    begin(training.PAIRS),
     PREFERENCES,
     REFERENCE,
     REWARD,
@@ -72,7 +78,7 @@ def rounds(data_type: str) -> tuple[Stage, ...]:
 
 
 ALIGN_SRF = (
-    SFT,
+    begin(training.PAIRS),
     PREFERENCES,
     REWARD,
     Stage("validate", validate.validate, validate.GATES, ("training",), ("align", "engine")),
@@ -82,7 +88,7 @@ ALIGN_SRF = (
 ROWS = ("align/stages/rows.py", "align/data.py", "quality")
 
 ALIGN_RLVR = (
-    SFT,
+    begin(training.TASKS),
     Stage("tasks", partial(rows.look_through, kind="task"), rows.TASK_GATES, (), ROWS),
     Stage("verifiers", verifiers.try_verifiers, verifiers.GATES, ("rlvr",), ("align/stages/verifiers.py", "verify")),
     REFERENCE,
@@ -90,7 +96,7 @@ ALIGN_RLVR = (
 )
 
 ALIGN_ANTI_HALLUCINATION = (
-    SFT,
+    begin(),
     Stage("evidence", partial(rows.look_through, kind="chat"), rows.EVIDENCE, (), ROWS),
     Stage("factuality", partial(rows.look_through, kind="chat"), rows.FACTUALITY, (), ROWS),
     replace(REWARD, name="detector", gates=accuracy("detector", "reward")),

@@ -126,6 +126,14 @@ def require_exported(folder: Path) -> None:
 
     with closing(Run.open(folder)) as run:
         left = next_stage(run)
+        if left and run.stage(left).status in ("passed", "warned"):
+            raise Blocked(
+                f"The dataset of {run.id} is not what its words give now: settings, a source, a person's decisions or"
+                f" the code of its stage {left} changed since",
+                "a run that is up to date",
+                f"`realign curate` in the same words, which makes {left} and what follows again; or --data"
+                f" {folder / 'train.jsonl'}, to train on what is there",
+            )
         if left:
             raise Blocked(
                 f"{run.id} has no dataset to train on: its stage {left} has not passed",

@@ -76,7 +76,7 @@ class Verdict:
 
 
 def judge_gate(gate: Gate, evidence: Evidence, stage: str) -> Verdict:
-    """Measure the gate on the evidence and decide its tier."""
+    """Measure the gate on the evidence and decide its tier. What could not be measured has a reason, and no remedy."""
     limits = evidence.settings.gates
     measure = measured(lambda: gate.measure(evidence))
     minimum = limits.minimum_records if gate.minimum is None else gate.minimum
@@ -88,7 +88,7 @@ def judge_gate(gate: Gate, evidence: Evidence, stage: str) -> Verdict:
     return Verdict(
         stage, gate.name, tier, decided, measure.value, measure.low, measure.high, measure.n, measure.unit,
         needed(gate, limits), severity(gate), decided and _borderline(gate, limits, measure),
-        reason, "" if tier == "HIGH" else gate.remedy, measure.details,
+        reason, "" if tier == "HIGH" or measure.value is None else gate.remedy, measure.details,
     )  # fmt: skip
 
 

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from realign.align.attempts import Attempt, attempts
+from realign.align.attempts import Attempt, attempts, measure
 from realign.align.data import asked_twice, chats_of, messages_of
 from realign.align.places import base_folder, make_base
 from realign.align.reading import read_files
 from realign.align.stages.training import HELD_OUT, adapter_of, keep_weights, reading, some, track, turned
 from realign.errors import EmptyInput
 from realign.quality.checks.training import loss_falls
+from realign.quality.gates import Gate
 from realign.records import Dropped, Row
 from realign.run import Batch, Run
 from realign.settings import Settings, Training
@@ -40,10 +41,15 @@ def inputs(run: Run, settings: Settings) -> str:
     return f"{hashes};{model_identity(check_folder(Path(settings.model))) if settings.model else 'tiny'}"
 
 
-def fine_tune(work: Work) -> Iterator[Batch]:
-    """Read the data, make the base if need be, and train until the gates let it through."""
+def fine_tune(work: Work, foreseen: Sequence[Gate] = ()) -> Iterator[Batch]:
+    """Read the data, make the base if need be, and train until the gates let it through.
+
+    foreseen: gates on the rows alone. Where one of them rejects, nothing is trained: more training makes no rows.
+    """
     if "rows" not in work.run.done(work.stage):
         yield read_rows(work)
+    if any(verdict.tier == "REJECT" for verdict in measure(work, foreseen)):
+        return
     rows: list[Row] = list(work.run.records("row"))
     base = base_of(work, rows)
     work.say("opening the model")

@@ -12,6 +12,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
+from realign.errors import EmptyInput
 from realign.quality import metrics
 from realign.quality.checks.preferences import pair_gates
 from realign.quality.checks.shared import DECONTAMINATION
@@ -76,6 +77,8 @@ def loss_falls(stage: str) -> Gate:
 
     def measure(evidence: Evidence) -> Measure:
         readings = evidence.readings_of(stage, "loss", HELD_OUT)
+        if not readings:
+            raise EmptyInput("Nothing was trained")
         fallen = [r.values["before"] - r.values["value"] for r in readings]
         return metrics.weighted_mean(fallen, [r.values["tokens"] for r in readings])
 
