@@ -12,7 +12,7 @@
     |- StageFailed              a stage's worker ended without finishing (exit 1)
     |  |- PeersLost           another machine of a launch is gone
     |  |- Diverged            a training's loss or gradient is no number any more
-    |  `- OutOfMemory         a single row of a training does not fit into memory
+    |  `- OutOfMemory         not even a single row fits into memory, or a machine without memory ended the worker
     |- Blocked                  a gate says REJECT                       (exit 3)
     |- Busy                     another process is writing this run      (exit 1)
     |- StorageError             a disk, folder or run.db that fails      (exit 1)
@@ -82,7 +82,7 @@ class Diverged(StageFailed):
 
 
 class OutOfMemory(StageFailed):
-    """A training's batch was halved down to one row, and that does not fit into memory."""
+    """One row of a training does not fit, with no batch left to halve; or a machine without memory ended the worker."""
 
 
 class Blocked(RealignError):

@@ -14,7 +14,7 @@ import pytest
 from regression import INPUTS, learn, make_feed, make_net, objective, weights
 
 from realign.align.checkpoints import Checkpoints
-from realign.align.loop import Report, restore, train
+from realign.align.loop import Report, _Loop, restore, train
 from realign.align.schedule import parse_schedule, rate_at
 from realign.errors import Diverged, Interrupted, OutOfMemory, StorageError, UsageError
 from realign.settings import Training
@@ -84,6 +84,30 @@ def test_a_batch_that_runs_out_of_memory_is_halved_and_retried() -> None:
     trained = train(net, failing_above(3, refused), feed, Training(schedule="10:1e-2"))
     assert trained.halved
     assert len(trained.reports) == 10
+
+
+def test_the_first_batch_is_cut_before_it_is_tried_where_it_might_not_fit() -> None:
+    """On a CPU a refused allocation ends the process: nothing is left to catch and to try again."""
+    net, feed, tried = make_net(), make_feed(), []
+
+    def counting(net: Any, inputs: mx.array, targets: mx.array) -> Any:
+        tried.append(len(inputs))
+        return objective(net, inputs, targets)
+
+    weights_gb = sum(array.nbytes for array in weights(net).values()) / 1e9
+    assert train(net, counting, feed, Training(schedule="2:1e-2", memory_gb=4 * weights_gb)).halved
+    assert tried[0] == 1 and sum(tried) == sum(len(feed.batches(step)[0]) for step in (0, 1))
+    tried.clear()
+    assert not train(make_net(), counting, feed, Training(schedule="2:1e-2", memory_gb=1.0)).halved
+    assert tried[0] == len(feed.batches(0)[0])
+
+
+def test_memory_that_a_gradient_takes_whatever_the_batch_is_not_counted_for_each_token() -> None:
+    loop = _Loop(make_net(), objective, make_feed(), Training(schedule="1:1e-2", memory_gb=1.0))
+    loop.resume(None)
+    loop.step(0, None)
+    assert 0 < loop.expected(0, 10) - loop.fixed == pytest.approx(10 * loop.per_token)
+    assert loop.fixed == sum(array.nbytes for array in weights(loop.model).values())
 
 
 def test_a_single_row_without_room_is_a_named_error_and_other_errors_are_not_hidden() -> None:

@@ -36,6 +36,7 @@ from realign.align.steps import (
     random_key,
     recommended_memory,
     restore_random,
+    size_of,
 )
 from realign.align.together import add_up, begin_alike
 from realign.engine.group import joined
@@ -43,6 +44,7 @@ from realign.errors import Diverged, Interrupted, OutOfMemory, PeersLost
 from realign.settings import Training
 
 MEMORY = re.compile(r"alloc|out of memory|insufficient memory", re.IGNORECASE)
+GUESS = 0.1  # bytes a token of a batch for each byte of the weights: more than any width above 64 takes
 RECENT = 50  # steps that the rate and the time left are taken from
 
 
@@ -159,7 +161,9 @@ class _Loop:
     saved: int = 0
     widest: int = 0  # rows of the largest batch so far
     largest: float = math.inf  # a batch of more real tokens than this has run out of memory
-    per_token: float = 0.0  # bytes above the weights; the most that any batch took
+    per_token: float = 0.0  # bytes above weights and gradient; the most that any batch took
+    fixed: float = 0.0  # bytes of a gradient
+    guess: float = 0.0  # bytes a token before the first batch was measured
     halved: bool = False
     times: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RECENT))
     optimizer: Any = None
@@ -173,6 +177,8 @@ class _Loop:
         self.schedule = parse_schedule(self.settings.schedule, self.settings.warmup)
         self.group = joined()
         self.memory = self.settings.memory_gb * 1e9 if self.settings.memory_gb else recommended_memory()
+        self.fixed = size_of(self.model.trainable_parameters())
+        self.guess = GUESS * size_of(self.model.parameters())
         self.optimizer = optimizers.AdamW(0.0, weight_decay=self.settings.weight_decay, bias_correction=True)
         self.optimizer.init(self.model.trainable_parameters())
         mx.random.seed(self.settings.seed)
@@ -231,7 +237,7 @@ class _Loop:
         """(gradient, sums) of some rows: in one pass, or in halves where one does not fit into memory."""
         tokens = self.feed.tokens(rows)
         held = mx.get_active_memory()
-        if len(rows) > 1 and (tokens > self.largest or held + self.per_token * tokens > self.memory):
+        if len(rows) > 1 and (tokens > self.largest or self.expected(held, tokens) > self.memory):
             half = len(rows) // 2
             self.halved = True
             return added(self.collect(rows[:half]), self.collect(rows[half:]))
@@ -253,8 +259,13 @@ class _Loop:
             restore_random(before)
             mx.clear_cache()
             return self.collect(rows)
-        self.per_token = max(self.per_token, (mx.get_peak_memory() - held) / tokens)
+        self.per_token = max(self.per_token, (mx.get_peak_memory() - held - self.fixed) / tokens)
         return found
+
+    def expected(self, held: float, tokens: int) -> float:
+        """Bytes in use while a batch is computed. Until one was measured the guess is high, so that the first is tried
+        with a few rows where it might not fit: a CPU's refused allocation ends the process, and can't be caught."""
+        return held + self.fixed + (self.per_token or self.guess) * tokens
 
     def check(self, step: int, loss: float, norm: float, kl: float) -> None:
         """Raises Diverged unless loss and norm are numbers and the KL of an objective that reports it is bearable."""

@@ -16,6 +16,8 @@ import numpy as np
 from mlx import nn, optimizers
 from mlx.utils import tree_flatten, tree_map
 
+from realign.hardware.system import cgroup_limits
+
 GRAPHS = 32  # compiled shapes kept at once
 
 # (model, *arrays) -> (sum of losses, how many losses, sums to report beside them)
@@ -93,6 +95,13 @@ def restore_random(key: mx.array) -> None:
 
 
 def recommended_memory() -> float:
-    """Bytes that training should stay under: what Metal recommends, or four fifths of this machine's memory."""
+    """Bytes that training should stay under: what Metal recommends, or four fifths of this machine's memory, or of what
+    its container allows."""
     recommended = mx.device_info().get("max_recommended_working_set_size")
-    return float(recommended or 0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return float(recommended or 0.8 * min(there, cgroup_limits().memory or there))
+
+
+def size_of(tree: Any) -> float:
+    """Bytes of all arrays of a tree."""
+    return float(sum(array.nbytes for _, array in tree_flatten(tree)))

@@ -52,8 +52,8 @@ class Telling:
 
 
 def line(report: Report, attempt: int) -> str:
-    """loss 0.512, margin 0.31, 1,240 tokens/s, and the attempt where it is not the first."""
+    """loss 0.512, margin 0.31, 1,240 tokens/s, 2.1 GB, and the attempt where it is not the first."""
     shown = [f"loss {report.loss:.3f}", *(f"{n} {report.metrics[n]:.3g}" for n in SHOWN if n in report.metrics)]
-    shown.append(f"{report.tokens_per_second:,.0f} tokens/s")
+    shown += [f"{report.tokens_per_second:,.0f} tokens/s", f"{report.memory_gb:.1f} GB"]
     shown += [f"{report.idle} {IDLE}"] if report.idle else []
     return ", ".join(shown + [f"attempt {attempt}"] * (attempt > 1))

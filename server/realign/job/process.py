@@ -30,6 +30,12 @@ from realign.run import Run
 LOG = "worker.log"
 LOG_LIMIT = 1 << 20  # bytes; a longer log starts anew
 TAIL = 12  # lines of the log shown when a worker crashed
+NO_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)  # how a machine without memory ends it
+LESS_MEMORY = {
+    "curate": "--set candidates.batch_size=1 --set judge.batch_size=1, or a smaller model,",
+    "align": "--set training.memory_gb=GB, less than is free (steps are cut to fit, nothing starts anew), or a smaller"
+    " training.rows or training.longest,",
+}
 HELD_BACK = (signal.SIGINT, signal.SIGTERM)
 GRACE = 4.0  # seconds between asking a worker to stop and ending its whole group
 
@@ -182,14 +188,21 @@ def finish(job: Job) -> str:
     try:
         result = json.loads((job.said or "").splitlines()[-1])
     except (ValueError, IndexError):
-        raise StageFailed(
-            f"The worker of {job.stage} {how_it_ended(job.process.returncode)}{tail(job)}",
-            "a result, written last",
-            f"the same command again, which goes on where it stopped; the whole log is {job.folder / LOG}",
-        ) from None
+        raise died(job) from None
     if result["error"]:
         raise rebuild(result["error"])
     return str(result["stage"])
+
+
+def died(job: Job) -> StageFailed:
+    """The error of a worker that ended without a word: OutOfMemory where a machine ends what it has no memory for."""
+    again = f"the same command again, which goes on where it stopped; the whole log is {job.folder / LOG}"
+    found = f"The worker of {job.stage} {how_it_ended(job.process.returncode)}{tail(job)}"
+    if -job.process.returncode not in NO_MEMORY:
+        return StageFailed(found, "a result, written last", again)
+    with contextlib.closing(Run.open(job.folder)) as run:
+        less = LESS_MEMORY.get(run.noted("workflow", "curate"), "")
+    return errors.OutOfMemory(found, "a result, written last", f"{again}. If it was memory, add {less} to the command")
 
 
 def rebuild(error: dict[str, str]) -> RealignError:
@@ -233,7 +246,7 @@ def how_it_ended(code: int) -> str:
     if code >= 0:
         return f"ended without a result (exit code {code})"
     name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
-    return f"was ended by {name}" + (", often for want of memory" if name == "SIGKILL" else "")
+    return f"was ended by {name}" + (", often for want of memory" if -code in NO_MEMORY else "")
 
 
 def tail(job: Job) -> str:

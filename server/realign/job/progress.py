@@ -111,7 +111,7 @@ class Watch:
         status = state.status
         if status == "running" and not self.writer():
             status = "cancelled"
-        rate = self._rate(state) or self._told(state)
+        rate = (self._rate(state) or self._told(state)) if state.total else None
         left = (state.total - state.done) / rate if rate and status == "running" and state.total > state.done else None
         quiet = time.time() - (state.updated or time.time())
         done = min(state.done, state.total) if state.total else state.done
