@@ -49,6 +49,15 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
+def as_words(sections: dict[str, dict[str, Any]]) -> list[str]:
+    """Settings as a command and a tool take them: section.name=value."""
+    return [
+        f"{name}.{field}={value if isinstance(value, str) else json.dumps(value)}"
+        for name, values in sections.items()
+        for field, value in values.items()
+    ]
+
+
 def begin(folder: Path, rows: list[dict[str, Any]] | None = None, model: str = "", **changes: dict[str, Any]) -> Run:
     """The run of some rows in a folder, found again by the same folder. changes: sections laid over QUICK."""
     data = folder / "data.jsonl"
