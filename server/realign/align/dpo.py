@@ -11,7 +11,7 @@ what tells that is KL (divergence.py), not this loss.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -41,10 +41,12 @@ def train_dpo(
     adapter: Adapter,
     preference: Preference,
     track: Track = UNTRACKED,
+    drift: Callable[[], dict[str, float]] = dict,
 ) -> Trained:
     """Train in place. reference, held_reference: (n, 2) of `reference_logps`. held_out may be empty.
 
-    Errors are those of loop.train; EmptyInput for no pairs.
+    drift: measured beside the held-out pairs, such as the KL to the reference, which needs that model. Errors are
+    those of loop.train; EmptyInput for no pairs.
     """
     batches = batches_of(pairs, rows=training.rows, tokens=training.tokens, seed=training.seed)
     data = make_id(*((pair.prompt, pair.chosen, pair.rejected) for pair in pairs))
@@ -56,7 +58,7 @@ def train_dpo(
         return *collate([pairs[row] for row in rows], share=share), mx.array(reference[list(rows)].T.reshape(-1))
 
     def evaluate() -> dict[str, float]:
-        return held_out_metrics(loaded, held_out, held_reference, preference)
+        return {**held_out_metrics(loaded, held_out, held_reference, preference), **drift()}
 
     return track.train(
         ("dpo", data, *(section.what_decides() for section in sections)),

@@ -39,6 +39,7 @@ def gates(stage: str) -> tuple[Gate, ...]:
 
 
 GATES = gates("optimize")
+WATCHED = 16  # held-out pairs on which drift is looked at during the training
 
 
 def optimize(work: Work) -> Iterator[Batch]:
@@ -77,7 +78,7 @@ def train_once(
     train_dpo(
         policy, [pair for _, pair in pairs], stored[0], [pair for _, pair in tested], stored[1],
         turned(settings.training, schedule, attempt.knobs), adapter_of(settings), preference,
-        track(work, attempt, base, before.id),
+        track(work, attempt, base, before.id), lambda: drift_on_the_way(policy, reference, tested),
     )  # fmt: skip
     work.trained()
     work.say(f"measuring {len(tested)} held-out pairs")
@@ -88,6 +89,16 @@ def train_once(
         *capability_readings(work, attempt.number, reference, policy),
     ]
     return Batch(done=[attempt.key], records=[keep_weights(work, attempt, policy, base, before.id), *readings])
+
+
+def drift_on_the_way(policy: Any, reference: Any, tested: Encoded) -> dict[str, float]:
+    """KL to the reference, in nats a token, on the chosen answers of a few held-out pairs: what progress shows. The
+    gate is measured when the training has ended, on answers that the policy gives itself."""
+    from realign.align.measure import measure_drift
+
+    found = measure_drift(policy, reference, [(pair.prompt, pair.chosen) for _, pair in tested[:WATCHED]])
+    tokens = sum(drift.tokens for drift in found)
+    return {"kl": sum(drift.kl * drift.tokens for drift in found) / tokens} if tokens else {}
 
 
 def preference_of(settings: Settings, attempt: Attempt) -> Preference:
