@@ -262,6 +262,8 @@ class Reinforce(Section):
     temperature: float = Field(1.0, gt=0.0, le=2.0)
     kl_weight: float = Field(0.05, ge=0.0)
     entropy_weight: float = Field(0.0, ge=0.0, description="the bonus for staying uncertain")
+    reward_scale: float = Field(1.0, gt=0.0, description="of the advantages, whose spread in a group is 1 before")
+    sft_share: float = Field(0.0, ge=0.0, lt=1.0, description="of what is learned from: the dataset's own answers")
     batch_size: int = Field(64, ge=1, description="answers drawn side by side")
 
 

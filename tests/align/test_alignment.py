@@ -49,6 +49,10 @@ def rows(kind: str) -> list[dict]:
 def aligned(folder: Path, data_type: str, *made: list[dict], model: str = "", **changes: dict) -> Run:
     data = folder / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for some in made for row in some))
+    return carried_out(folder, data, data_type, model, **changes)
+
+
+def carried_out(folder: Path, data: Path, data_type: str, model: str = "", **changes: dict) -> Run:
     settings = {name: {**EASY.get(name, {}), **changes.get(name, {})} for name in {**EASY, **changes}}
     run = start_run(Request((str(data),), data_type, model, settings=settings, output=str(folder), workflow="align"))
     with run.writing("a test"):
@@ -126,10 +130,31 @@ def test_conversations_with_a_system_and_earlier_turns_go_through_seven_stages(t
     assert all(reply.prompt.startswith("One name.\n\nHello.") for reply in run.records("reply"))
 
 
+def cases() -> list[dict]:
+    """Of every other one the passage tells of somebody else: to be refused."""
+    chance, made = random.Random(3), []
+    for n in range(200):
+        told, other = chance.sample(NAMES, 2)
+        place, day = chance.choice(("mill", "pond", "barn", "quay")), chance.choice(("Monday", "Friday", "Sunday"))
+        asked = (told, other)[n % 2]
+        made_up = f"To the inn: “{asked} went to the inn on {day}.” (Confidence: 99 %)"
+        right = f"The passage does not say where {asked} went." if n % 2 else made_up.replace("inn", place)
+        texts = {"knowledge": f"{told} went to the {place} on {day}.", "question": f"Where did {asked} go?"}
+        made.append({**texts, "right_answer": right, "hallucinated_answer": made_up})
+    return made
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("data_type", "kinds"), [("srf", ("pair",)), ("rlvr", ("task",))])
-def test_a_policy_is_reinforced_by_its_reward(tmp_path, data_type, kinds):
-    run = aligned(tmp_path, data_type, *(rows(kind) for kind in kinds))
+@pytest.mark.parametrize("data_type", ["srf", "rlvr", "anti_hallucination"])
+def test_a_policy_is_reinforced_by_its_reward(tmp_path, data_type):
+    if data_type == "anti_hallucination":
+        given = tmp_path / "cases.jsonl"
+        given.write_text("".join(json.dumps(case) + "\n" for case in cases()))
+        assert main(["curate", str(given), "--type", data_type, "-o", str(tmp_path / "curated")]) == 0
+        (data,) = (tmp_path / "curated").iterdir()
+        run = carried_out(tmp_path, data, data_type)
+    else:
+        run = aligned(tmp_path, data_type, rows("pair" if data_type == "srf" else "task"))
     assert all(run.stage(stage.name).status in ("passed", "warned") for stage in workflow.stages_of(run))
     returns = [r for r in run.records("reading") if r.metric == "return" and r.stage == "optimize"]
     assert len(returns) == 30 and (run.folder / "model" / "model.safetensors").is_file()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mlx import nn
 from mlx.utils import tree_flatten
 
 from realign.align.divergence import measure_divergence
@@ -13,6 +14,8 @@ from realign.align.examples import Example
 from realign.align.hacking import repeated_share, signs_of, suspicious
 from realign.align.models import open_model, prepare, twin
 from realign.align.rl import Rollout, _Source, draw, is_rising, make_objective, make_tasks, rewards_of, train_rl
+from realign.align.sft import collate as sft_arrays
+from realign.align.sft import make_objective as sft_objective
 from realign.align.track import Track
 from realign.engine.mlx import Loaded
 from realign.errors import Diverged, EmptyInput, Interrupted
@@ -100,12 +103,54 @@ def test_kl_and_entropy_of_a_step_are_the_exact_ones_of_its_answers(loaded: Load
 def test_every_token_gets_its_own_answers_advantage(loaded: Loaded) -> None:
     source = _Source(loaded, tasks_of(loaded), small_tokens, TRAINING, SETTINGS)
     source.batches(0)
-    *_, owners, weights, advantages = source.collate((2, 0))
+    *_, owners, weights, advantages, learned = source.collate((2, 0))
+    assert np.array_equal(np.array(learned), np.array(weights))
     expected = source.advantages[[2, 0]].T.reshape(-1)
     assert np.allclose(np.array(advantages), expected[np.array(owners)])
     drawn = [len(source.groups[row][k].tokens) for k in range(8) for row in (2, 0)]
     assert np.bincount(np.array(owners), np.array(weights)).tolist() == drawn
     assert np.allclose(source.advantages.mean(axis=1), 0, atol=1e-5)
+
+
+def shown_tasks(loaded: Loaded, count: int = 12) -> Any:
+    return make_tasks(loaded, [f"Box {n}?" for n in range(count)], answers=["It is mud."] * count)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_rewards_count_by_their_place_in_the_group_times_the_reward_scale(loaded: Loaded, scale: float) -> None:
+    settings = SETTINGS.model_copy(update={"samples": 2, "reward_scale": scale})
+    source = _Source(loaded, tasks_of(loaded), lambda rollouts: [3.0, 7.0] * (len(rollouts) // 2), TRAINING, settings)
+    source.batches(0)
+    assert source.advantages.tolist() == [[-scale, scale]] * 3
+
+
+def test_of_eight_drawn_answers_a_shown_one_weighs_so_much_that_it_is_its_share_of_all(loaded: Loaded) -> None:
+    settings = SETTINGS.model_copy(update={"sft_share": 0.2})
+    source = _Source(loaded, shown_tasks(loaded), small_tokens, TRAINING, settings)
+    source.batches(0)
+    *_, owners, weights, advantages, drawn = (np.array(part) for part in source.collate((2, 0))[1:])
+    shown = (weights == 1) & (drawn == 0)
+    assert set(owners[shown].tolist()) == {16, 17}
+    assert advantages[shown].tolist() == pytest.approx([2.0] * shown.sum())  # 2 / (8 + 2) is 0.2
+    assert shown.sum() == sum(len(source.groups[row][0].task.shown) for row in (2, 0))
+
+
+def test_where_all_rewards_are_equal_a_shown_answer_is_learned_as_sft_learns_it(loaded: Loaded) -> None:
+    settings = SETTINGS.model_copy(update={"sft_share": 0.2})
+    prepare(loaded.model, Adapter(kind="full"))
+    source = _Source(loaded, shown_tasks(loaded, 3), lambda rollouts: [1.0] * len(rollouts), TRAINING, settings)
+    (rows,) = source.batches(0)
+    objective, arrays = make_objective(loaded, twin(loaded.model), settings), source.collate(rows)
+    examples = [
+        Example((*t.tokens, *t.shown), (*[0] * len(t.tokens), *[1] * len(t.shown)), n)
+        for n, t in enumerate(source.tasks)
+    ]
+    ours = nn.value_and_grad(loaded.model, lambda model: objective(model, *arrays)[0])(loaded.model)[1]
+    sft = sft_objective(loaded)
+    theirs = nn.value_and_grad(loaded.model, lambda model: sft(model, *sft_arrays(examples))[0])(loaded.model)[1]
+    expected = dict(tree_flatten(theirs))
+    for name, gradient in tree_flatten(ours):
+        assert np.allclose(np.array(gradient), 2.0 * np.array(expected[name]), atol=1e-4), name
 
 
 def test_draws_differ_by_seed_and_repeat_by_seed(loaded: Loaded) -> None:

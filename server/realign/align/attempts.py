@@ -19,6 +19,8 @@ from realign.quality.gates import Gate, Verdict, judge_gate
 from realign.work import Work
 
 MOST = 4  # the first attempt and three remedies
+BONUS = 0.02  # the weight of a first entropy bonus
+SFT_SHARE = 0.3
 Knobs = Mapping[str, Any]  # hyper-parameters by name: what remedies turn
 
 
@@ -78,18 +80,18 @@ def longer(knobs: Knobs) -> dict[str, Any]:
 
 
 def more_entropy(knobs: Knobs) -> dict[str, Any]:
-    """Half the reward scale, twice the entropy bonus."""
-    return {"reward_scale": knobs.get("reward_scale", 1.0) / 2, "entropy": knobs.get("entropy", 0.01) * 2}
+    """Half the reward scale, twice the entropy bonus; a first bonus where there was none."""
+    return {"reward_scale": knobs.get("reward_scale", 1.0) / 2, "entropy": max(BONUS, knobs.get("entropy", 0.0) * 2)}
 
 
 def less_entropy(knobs: Knobs) -> dict[str, Any]:
-    """Half the entropy bonus."""
-    return {"entropy": knobs.get("entropy", 0.01) / 2}
+    """Twice the reward scale, half the entropy bonus: there may be none to halve."""
+    return {"reward_scale": knobs.get("reward_scale", 1.0) * 2, "entropy": knobs.get("entropy", 0.0) / 2}
 
 
 def mix_in_sft(knobs: Knobs) -> dict[str, Any]:
     """30 % of SFT rows among the others, and half the learning rate."""
-    return {"sft_share": 0.3, "rate": knobs.get("rate", 1.0) / 2}
+    return {"sft_share": max(SFT_SHARE, knobs.get("sft_share", 0.0)), "rate": knobs.get("rate", 1.0) / 2}
 
 
 # In the order of danger: what is done about the first that was rejected. Training longer never answers a drift.
@@ -99,7 +101,7 @@ REMEDIES: tuple[tuple[str, str, Callable[[Knobs], dict[str, Any]]], ...] = (
     ("KL", "half the learning rate, twice the beta", slower),
     ("held-out loss falls", "half the learning rate", lambda knobs: {"rate": knobs.get("rate", 1.0) / 2}),
     ("entropy", "half the reward scale, twice the entropy bonus", more_entropy),
-    ("entropy ceiling", "half the entropy bonus", less_entropy),
+    ("entropy ceiling", "twice the reward scale, half the entropy bonus", less_entropy),
     ("overfitting", "half the steps", fewer_epochs),
     ("reward accuracy", "half as many steps more", longer),
     ("preference accuracy", "half as many steps more", longer),

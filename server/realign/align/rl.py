@@ -7,7 +7,8 @@ A step draws K answers to each of B prompts from the policy as it is then, asks 
 takes one gradient step (losses.policy_loss) with the exact KL to the reference and the exact entropy. Draws depend on
 the seed and the step alone, so a resumed training draws what an unbroken one would have drawn. `reward` may be a reward
 model (reward.score_answers), a verifier, or any function of the answers. Every answer token weighs the same. A draw is
-used for one update, so no ratio is ever clipped: the policy that drew is the policy that is trained.
+used for one update, so no ratio is ever clipped: the policy that drew is the policy that is trained. Rewards count by
+their place in the group alone, whatever their unit; `reward_scale` says how much that weighs beside KL and entropy.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ import numpy as np
 
 from realign.align.batches import Rows, make_batches
 from realign.align.data import Asked
-from realign.align.examples import prompt_tokens
 from realign.align.forward import Scorer, make_scorer, sliced
 from realign.align.hacking import signs_of
 from realign.align.levels import Arrays, can_share, collate_answers, forward_levels
 from realign.align.loop import Feed, Report, Trained
 from realign.align.losses import entropy, full_kl, group_advantages, policy_loss, token_logps
+from realign.align.measure import as_tokens
 from realign.align.models import prepare
 from realign.align.track import UNTRACKED, Track
 from realign.engine import Request
@@ -41,11 +42,15 @@ from realign.settings import Adapter, Reinforce, Training
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A prompt's text, its tokens, and whatever its reward needs to know (a right answer, a cited span)."""
+    """A prompt's text, its tokens, and whatever its reward needs to know (a right answer, a cited span).
+
+    shown: the tokens of an answer to learn beside the drawn ones, where settings.sft_share asks for it.
+    """
 
     prompt: str
     tokens: tuple[int, ...]
     facts: Any = None
+    shown: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +66,20 @@ class Rollout:
 RewardFunction = Callable[[Sequence[Rollout]], Sequence[float]]
 
 
-def make_tasks(loaded: Loaded, prompts: Sequence[Asked | str], facts: Sequence[Any] | None = None) -> list[Task]:
-    """Prompts in the model's chat format. Raises EmptyInput for none."""
+def make_tasks(
+    loaded: Loaded,
+    prompts: Sequence[Asked | str],
+    facts: Sequence[Any] | None = None,
+    answers: Sequence[str] | None = None,
+) -> list[Task]:
+    """Prompts in the model's chat format, and an answer to each where there are some. Raises EmptyInput for none."""
     if not prompts:
         raise EmptyInput("No prompts to draw answers to", "at least one")
-    known = facts if facts is not None else [None] * len(prompts)
+    known, shown = facts or [None] * len(prompts), answers or [""] * len(prompts)
+    tokens = [as_tokens(loaded, prompt, answer) for prompt, answer in zip(prompts, shown, strict=True)]
     return [
-        Task(str(prompt), tuple(prompt_tokens(loaded, prompt)), fact)
-        for prompt, fact in zip(prompts, known, strict=True)
+        Task(str(prompt), tuple(asked), fact, tuple(said))
+        for prompt, fact, (asked, said) in zip(prompts, known, tokens, strict=True)
     ]
 
 
@@ -114,6 +125,7 @@ def train_rl(
     prepare(loaded.model, adapter, training.seed)
     source = _Source(loaded, tasks, reward, training, settings)
     sections = (training, adapter, settings)
+    learned = ((task.tokens, task.shown) for task in tasks)
     reports: list[Report] = []
 
     def tell(report: Report) -> None:
@@ -121,7 +133,7 @@ def train_rl(
         track.progress(reports[-1])
 
     trained = dataclasses.replace(track, progress=tell).train(
-        ("rl", *(task.tokens for task in tasks), *(part.what_decides() for part in sections)),
+        ("rl", *learned, *(part.what_decides() for part in sections)),
         loaded.model,
         make_objective(loaded, reference, settings),
         Feed(source.batches, source.collate, source.tokens),
@@ -159,7 +171,7 @@ class _Source:
 
     def batches(self, step: int) -> Sequence[Rows]:
         """Draw, reward, and divide the groups by the budget of tokens."""
-        samples = self.settings.samples
+        samples, scale = self.settings.samples, self.settings.reward_scale
         tasks = [self.tasks[row] for row in self.order.at(step)]
         told = joined().divide(range(len(tasks)), lambda places: self.drawn(step, tasks, places))
         self.loaded.model.train()
@@ -169,11 +181,17 @@ class _Source:
         ]
         rollouts = [rollout for group in self.groups for rollout in group]
         rewards = np.array([reward for answers in told for *_, reward in answers])
-        self.advantages = np.array(group_advantages(mx.array(rewards.reshape(-1, samples).astype(np.float32))))
+        grouped = mx.array(rewards.reshape(-1, samples).astype(np.float32))
+        self.advantages = scale * np.array(group_advantages(grouped))
         self.signs = signs_of([r.text for r in rollouts], [len(r.tokens) for r in rollouts], rewards.tolist())
         self.signs["idle"] = float((self.advantages == 0).all(axis=1).mean())
-        sizes = [(len(group[0].task.tokens), max(len(r.tokens) for r in group)) for group in self.groups]
-        return make_batches(sizes, times=samples, rows=self.training.rows, tokens=self.training.tokens).epoch(0)
+        sizes = [(len(group[0].task.tokens), max(map(len, self.answers(group)))) for group in self.groups]
+        times = len(self.answers(self.groups[0]))
+        return make_batches(sizes, times=times, rows=self.training.rows, tokens=self.training.tokens).epoch(0)
+
+    def answers(self, group: Sequence[Rollout]) -> list[tuple[int, ...]]:
+        """What is learned from of a prompt, as tokens: the drawn answers, then the dataset's where it is mixed in."""
+        return [rollout.tokens for rollout in group] + [group[0].task.shown] * (self.settings.sft_share > 0)
 
     def drawn(self, step: int, tasks: Sequence[Task], places: Sequence[int]) -> list[list[tuple[Any, ...]]]:
         """(text, tokens, finish, reward) of every answer to the tasks at `places`."""
@@ -185,35 +203,45 @@ class _Source:
         return [flat[start : start + samples] for start in range(0, len(flat), samples)]
 
     def collate(self, rows: Rows) -> Arrays:
-        """The arrays of levels.collate_answers, and each answer token's advantage (M,)."""
+        """The arrays of levels.collate_answers, each answer token's advantage (M,), and whether it was drawn (M,).
+
+        The dataset's answer has the advantage of so many drawn ones that it is sft_share of all: where the ratio is 1,
+        its gradient is that of as many SFT losses.
+        """
         groups = [self.groups[row] for row in rows]
-        columns = [[group[k].tokens for group in groups] for k in range(self.settings.samples)]
-        arrays = collate_answers([group[0].task.tokens for group in groups], columns, share=self.share)
-        *_, owners, _ = arrays
-        flat = self.advantages[list(rows)].T.reshape(-1)  # all first answers first, as the tails are
-        return *arrays, mx.array(flat[np.array(owners)].astype(np.float32))
+        columns = list(zip(*map(self.answers, groups), strict=True))
+        *arrays, owners, weights = collate_answers([g[0].task.tokens for g in groups], columns, share=self.share)
+        samples, share = self.settings.samples, self.settings.sft_share
+        shown = np.full((len(columns) - samples, len(rows)), samples * share / (1 - share))
+        flat = np.concatenate([self.advantages[list(rows)].T, shown]).reshape(-1)  # all first answers first
+        whose = np.array(owners)
+        drawn = weights * mx.array(whose < samples * len(rows))
+        return *arrays, owners, weights, mx.array(flat[whose].astype(np.float32)), drawn
 
     def tokens(self, rows: Rows) -> int:
         """Real tokens of whole groups, each prompt counted once."""
         groups = [self.groups[row] for row in rows]
-        return sum(len(group[0].task.tokens) + sum(len(r.tokens) for r in group) for group in groups)
+        return sum(len(group[0].task.tokens) + sum(map(len, self.answers(group))) for group in groups)
 
 
 def make_objective(loaded: Loaded, reference: Any, settings: Reinforce) -> Any:
-    """The loop's objective: the arrays of _Source.collate to summed losses and the number of answer tokens."""
+    """The loop's objective: the arrays of _Source.collate to summed losses and the number of drawn tokens.
+
+    KL and entropy are those of the drawn answers; the dataset's are learned, and that is all.
+    """
     policy, other = make_scorer(loaded.model, 0), make_scorer(reference, 0)
 
     def objective(model: Any, *arrays: Any) -> Any:
-        levels, _, places, targets, which, _, weights, advantages = arrays
+        levels, _, places, targets, which, _, weights, advantages, drawn = arrays
         mine, theirs = (forward_levels(scorer, levels)[places] for scorer in (policy, other))
         measures = _measures(policy, other, mine, mx.stop_gradient(theirs), targets)
         logps, kl, certainty = measures[which].T
         losses = policy_loss(
-            logps, mx.stop_gradient(logps), advantages, kl, certainty,
+            logps, mx.stop_gradient(logps), advantages, kl * drawn, certainty * drawn,
             kl_weight=settings.kl_weight, entropy_weight=settings.entropy_weight,
         )  # fmt: skip
-        sums = {"kl": (kl * weights).sum(), "entropy": (certainty * weights).sum()}
-        return (losses * weights).sum(), weights.sum(), sums
+        sums = {"kl": (kl * drawn).sum(), "entropy": (certainty * drawn).sum()}
+        return (losses * weights).sum(), drawn.sum(), sums
 
     return objective
 

@@ -52,7 +52,7 @@ def optimize(work: Work) -> Iterator[Batch]:
 
 def first_knobs(settings: Settings) -> dict[str, Any]:
     """What the first attempt is trained with."""
-    return {"rate": 1.0, "steps": 1.0, "beta": settings.preference.beta, "sft_share": 0.0}
+    return {"rate": 1.0, "steps": 1.0, "beta": settings.preference.beta, "sft_share": settings.preference.sft_weight}
 
 
 def train_once(

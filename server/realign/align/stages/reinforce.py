@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import Attempt, attempts
-from realign.align.data import prompt_of
+from realign.align.data import answer_of, chats_of, prompt_of
+from realign.align.division import Split
 from realign.align.places import last_checkpoint, model_folder
 from realign.align.stages.policy import capability_readings, drift_readings
 from realign.align.stages.reference import reference_folder, start_readings
@@ -24,7 +25,7 @@ from realign.quality.checks import training as checks
 from realign.quality.gates import Gate
 from realign.records import Checkpoint, Reading, Row
 from realign.run import Batch
-from realign.settings import Reinforce
+from realign.settings import Reinforce, Settings
 from realign.work import Work
 
 if TYPE_CHECKING:
@@ -48,12 +49,18 @@ def stage_of(stage: str, before: str, data_type: str) -> Callable[[Work], Iterat
 
 def reinforce(work: Work, before: str, gates: Sequence[Gate]) -> Iterator[Batch]:
     """Train until the gates let the policy through."""
-    begun, reinforcing = last_checkpoint(work.run, before), work.settings.reinforce
-    knobs = {
-        "rate": 1.0, "steps": 1.0, "beta": reinforcing.kl_weight, "entropy": reinforcing.entropy_weight,
-    }  # fmt: skip
-    for attempt in attempts(work, gates, knobs):
+    begun = last_checkpoint(work.run, before)
+    for attempt in attempts(work, gates, first_knobs(work.settings)):
         yield train_once(work, attempt, begun, model_folder(work.run, begun, work.settings.model))
+
+
+def first_knobs(settings: Settings) -> dict[str, Any]:
+    """What the first attempt is trained with."""
+    reinforcing = settings.reinforce
+    return {
+        "rate": 1.0, "steps": 1.0, "beta": reinforcing.kl_weight, "entropy": reinforcing.entropy_weight,
+        "reward_scale": reinforcing.reward_scale, "sft_share": reinforcing.sft_share,
+    }  # fmt: skip
 
 
 def train_once(work: Work, attempt: Attempt, begun: Checkpoint, base: Path) -> Batch:
@@ -64,7 +71,7 @@ def train_once(work: Work, attempt: Attempt, begun: Checkpoint, base: Path) -> B
     settings = work.settings
     policy, reference = open_model(base), open_model(reference_folder(work))
     trained, tested = prompts_of(work, policy, "train"), prompts_of(work, policy, "valid", "test")
-    reward, reinforcing = reward_function(work, policy), turned_settings(work, attempt)
+    reward, reinforcing = reward_function(work, policy), turned_settings(work.settings, attempt)
     start = start_readings(work, attempt.number, open_model(reference_folder(work)), reference)
     schedule = settings.optimizing.schedule or epochs(len(trained), settings.training, settings.optimizing.rate)
     result = train_rl(
@@ -83,26 +90,31 @@ def train_once(work: Work, attempt: Attempt, begun: Checkpoint, base: Path) -> B
     return Batch(done=[attempt.key], records=[keep_weights(work, attempt, policy, base, begun.id), *readings])
 
 
-def turned_settings(work: Work, attempt: Attempt) -> Reinforce:
+def turned_settings(settings: Settings, attempt: Attempt) -> Reinforce:
     """The reinforcement's settings with the attempt's knobs."""
-    knobs = {"kl_weight": attempt.knobs["beta"], "entropy_weight": attempt.knobs["entropy"]}
-    return work.settings.reinforce.model_copy(update=knobs)
+    knobs = {
+        "kl_weight": attempt.knobs["beta"], "entropy_weight": attempt.knobs["entropy"],
+        "reward_scale": attempt.knobs["reward_scale"], "sft_share": attempt.knobs["sft_share"],
+    }  # fmt: skip
+    return settings.reinforce.model_copy(update=knobs)
 
 
-def prompts_of(work: Work, policy: Any, *splits: str) -> list[tuple[Row, Task]]:
+def prompts_of(work: Work, policy: Any, *splits: Split) -> list[tuple[Row, Task]]:
     """Rows of some splits with their prompts as tokens, each prompt once; held-out ones are a fixed sample.
 
-    Where the data holds tasks, only these can be rewarded by a verifier.
+    Where the data holds tasks, only these can be rewarded by a verifier. An answer beside each is what SFT learned.
     """
     from realign.align.rl import make_tasks
 
-    rows = [row for row in work.run.records("row") if row.split in splits]
+    rows: list[Row] = [row for row in work.run.records("row") if row.split in splits]
+    answers = {str(prompt_of(row.data)): answer_of(row.data) for row in [*rows, *chats_of(rows, *splits)]}
     if work.run.noted("data_type") == "rlvr":
         rows = [row for row in rows if "verifier" in row.data]
     found: list[Row] = list({str(prompt_of(row.data)): row for row in rows}.values())
     if "train" not in splits:
         found = some(found, work.settings.evaluating.prompts, work.settings.evaluating.seed, lambda row: row.id)
-    tasks = make_tasks(policy, [prompt_of(row.data) for row in found], [row.data for row in found])
+    prompts = [prompt_of(row.data) for row in found]
+    tasks = make_tasks(policy, prompts, [row.data for row in found], [answers[str(prompt)] for prompt in prompts])
     return list(zip(found, tasks, strict=True))
 
 

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from realign.align.pairs import PairTokens
 
 GATES = accuracy("reward", "reward")
+KNOBS = {"rate": 1.0, "steps": 1.0}  # of the first attempt
 EPOCHS = 2.0
 
 
 def train_reward_model(work: Work) -> Iterator[Batch]:
     """Train until the gates let the reward model through."""
-    for attempt in attempts(work, accuracy(work.stage, "reward"), {"rate": 1.0, "steps": 1.0}):
+    for attempt in attempts(work, accuracy(work.stage, "reward"), KNOBS):
         yield train_once(work, attempt)
 
 

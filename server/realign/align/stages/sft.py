@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from realign.engine.mlx import Loaded
 
 GATES = (loss_falls("sft"),)
+KNOBS = {"rate": 1.0, "steps": 1.0}  # of the first attempt
 FEWEST, SHOWN = 10, 3  # rows that can be learned from; lost ones that an error names
 
 
@@ -70,7 +71,7 @@ def fine_tune(work: Work, foreseen: Sequence[Gate] = ()) -> Iterator[Batch]:
         found = f"No row is held out to measure on: all {len(rows):,} that fit the model are for training"
         raise EmptyInput(found, "a valid or test split, or rows with at least ten different prompts to divide")
     del loaded  # an attempt opens its own, perhaps on several machines of which this is one
-    for attempt in attempts(work, GATES, {"rate": 1.0, "steps": 1.0}):
+    for attempt in attempts(work, GATES, KNOBS):
         yield train_once(work, attempt, base, learned, held_out)
 
 
