@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CLAUDE_CODE := @anthropic-ai/claude-code@2.1.329
 FETCHED = $(wildcard $(CURDIR)/$(VENV)/claude-code/node_modules/@anthropic-ai/claude-code-*/claude)
+SRF := demo/align-srf
 PIP := $(BIN)/python -m pip install --no-input --disable-pip-version-check
 
-.PHONY: help setup demo demo-align test fast acceptance lint types clean
+.PHONY: help setup demo demo-align demo-align-srf test fast acceptance lint types clean
 
 help:
 	@echo "make demo    set up, then curate a DPO dataset from examples/tides.pdf into demo/ (no model, no network)"
 	@echo "make demo-align  make a tiny model that answers badly, curate tasks with it, and align it (about four minutes, offline)"
+	@echo "make demo-align-srf  the same with a reward model and reinforcement (about two minutes, offline)"
 	@echo "make test    set up, then lint, types and every test, as CI does"
 	@echo "make fast    lint, types and the tests that take seconds"
 	@echo "make acceptance  the plugin in the real Claude Code (fetched with npm if need be), without login, model or network"
@@ -35,12 +37,20 @@ demo: setup
 
 demo-align: setup
 	@echo "== Teaching a tiny model badly, curating tasks with it, and aligning it in seven gated stages, into demo/align =="
-	$(BIN)/python examples/align_demo.py demo/align
+	$(BIN)/python examples/align_demo.py demo/align dpo
 	$(BIN)/realign curate demo/align/tasks.jsonl --type rlvr --author demo/align/base -o demo/align/runs \
 		--set candidates.max_tokens=24 --set candidates.batch_size=256 --set candidates.temperature=1.0
 	$(BIN)/realign align --data "$$(ls -d demo/align/runs/rlvr_tasks_*)" --type dpo --model demo/align/base -o demo/align/runs \
 		--set adapter.kind=full --set training.rows=32 --set fine_tuning.schedule=60:3e-4 --set rewarding.schedule=100:3e-4 \
 		--set optimizing.schedule=60:5e-5 --set optimizing.max_tokens=24 --set 'evaluating.benchmarks=["demo/align/exam.jsonl"]'
+
+demo-align-srf: setup
+	@echo "== Teaching a tiny model badly, and aligning it by a reward model in seven gated stages, into $(SRF) =="
+	$(BIN)/python examples/align_demo.py $(SRF) srf
+	$(BIN)/realign align --data $(SRF)/pairs.jsonl --type srf --model $(SRF)/base -o $(SRF)/runs \
+		--set adapter.kind=full --set training.rows=32 --set fine_tuning.schedule=20:1e-4 --set rewarding.schedule=180:5e-4 \
+		--set optimizing.schedule=9:2e-4 --set optimizing.max_tokens=12 --set reinforce.max_tokens=12 --set reinforce.prompts=16 \
+		--set reinforce.kl_weight=0.1 --set evaluating.prompts=400 --set 'evaluating.benchmarks=["$(SRF)/exam.jsonl"]'
 
 test: lint types
 	@echo "== Every test, the slow ones included =="
