@@ -2,6 +2,7 @@
 
     python examples/align_demo.py FOLDER dpo    demonstrations.jsonl, tasks.jsonl, exam.jsonl, and base/, the model
     python examples/align_demo.py FOLDER srf    the same of another exercise, with pairs.jsonl in place of tasks
+    python examples/align_demo.py FOLDER rlvr   the same as srf, with tasks
 
 dpo: questions about short lists of names, with one right answer each; a third of what is demonstrated is wrong, and
 most of one kind. srf: "Suggest a bird and a fruit, but not owl or plum." has 49 right answers, and half of what is
@@ -150,6 +151,10 @@ EXERCISES = {
     "srf": Exercise(
         ((one_of_each, 0.5),), "pairs.jsonl", pairs,
         count=3600, demonstrations=4000, exam=300, layers=2, width=96, schedule="150:3e-3",
+    ),
+    "rlvr": Exercise(
+        ((one_of_each, 0.5),), "tasks.jsonl", tasks,
+        count=800, demonstrations=4000, exam=300, layers=2, width=96, schedule="150:3e-3",
     ),
 }  # fmt: skip
 
