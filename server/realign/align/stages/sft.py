@@ -49,9 +49,10 @@ def fine_tune(work: Work, foreseen: Sequence[Gate] = ()) -> Iterator[Batch]:
     """
     if "rows" not in work.run.done(work.stage):
         yield read_rows(work)
+    rows: list[Row] = list(work.run.records("row"))
+    require_rows(work, len(rows), 1)
     if any(verdict.tier == "REJECT" for verdict in measure(work, foreseen)):
         return
-    rows: list[Row] = list(work.run.records("row"))
     base = base_of(work, rows)
     work.say("opening the model")
     from realign.align.models import open_model, require_end  # takes seconds
@@ -64,15 +65,20 @@ def fine_tune(work: Work, foreseen: Sequence[Gate] = ()) -> Iterator[Batch]:
     )
     if "encoded" not in work.run.done(work.stage):
         yield Batch(done=["encoded"], drops=drops + more)
-    if len(learned) < FEWEST:
-        lost = "; ".join(f"{drop.detail}: {drop.reason}" for _, drop in list(work.run.drops(work.stage))[:SHOWN])
-        raise EmptyInput(f"{len(learned)} rows can be learned from ({lost or 'no other'})", f"at least {FEWEST}")
+    require_rows(work, len(learned), FEWEST)
     if not held_out:
         found = f"No row is held out to measure on: all {len(rows):,} that fit the model are for training"
         raise EmptyInput(found, "a valid or test split, or rows with at least ten different prompts to divide")
     del loaded  # an attempt opens its own, perhaps on several machines of which this is one
     for attempt in attempts(work, GATES, KNOBS):
         yield train_once(work, attempt, base, learned, held_out)
+
+
+def require_rows(work: Work, count: int, fewest: int) -> None:
+    """Raise EmptyInput, with what befell the first few others, where too few rows can be learned from."""
+    if count < fewest:
+        lost = "; ".join(f"{drop.detail}: {drop.reason}" for _, drop in list(work.run.drops(work.stage))[:SHOWN])
+        raise EmptyInput(f"{count} rows can be learned from ({lost or 'no other'})", f"at least {fewest}")
 
 
 def read_rows(work: Work) -> Batch:
