@@ -270,6 +270,15 @@ def test_steps_longer_than_the_window_still_have_a_rate_and_who_has_seen_none_be
         assert str(watch.look()) == "source (1 of 6): 10 of 10, 0.2/s, measuring held-out rows"
 
 
+def test_the_first_count_after_other_words_is_told_at_once(run: Run) -> None:
+    with run.writing("a test"), Watch(run.folder) as watch:
+        run.begin("source", 0, "x")
+        work = Work(run, workflow.settings_of(run), "source")
+        work.say("preparing the first step")
+        work.progress(1, 24, "loss 0.5")
+        assert str(watch.look()).startswith("source (1 of 6): 1 of 24")
+
+
 def test_a_stage_without_a_sign_of_life_for_ten_minutes_is_said_to_hang(run: Run) -> None:
     with run.writing("a test"), Watch(run.folder) as watch:
         run.begin("source", 0, "x")

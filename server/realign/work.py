@@ -57,7 +57,8 @@ class Work:
             self.run.progress(self.stage, done, total, message)
             if rate:
                 self.run.note(PACE, {"stage": self.stage, "rate": rate})
-            self.said = time.monotonic()
+            if done is not None:  # after other words, the first count is told at once
+                self.said = time.monotonic()
 
     def say(self, message: str) -> None:
         """Say what the stage does beside its inputs; how far it is stays. Raises Interrupted when it should stop."""
