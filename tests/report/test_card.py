@@ -62,6 +62,7 @@ def test_the_card_shows_a_real_row(tmp_path):
 
 def test_a_name_cannot_break_out_of_its_line():
     assert plain("a|b\n# c`d <i>[x](y)") == "a b # c d i x (y)"
+    assert plain("needed < 0.1, found >= 0.7") == "needed < 0.1, found >= 0.7"
     assert plain("\n") == "unnamed"
 
 

@@ -99,8 +99,11 @@ def shown(value: object) -> str:
 
 
 def plain(text: str) -> str:
-    """Words that fit into a line or a table cell of Markdown whatever they hold: no marks, no line breaks."""
-    return re.sub(r"[\s`|<>\[\]]+", " ", text).strip() or "unnamed"
+    """Words that fit into a line or a table cell of Markdown whatever they hold: no marks, no line breaks.
+
+    Signs of comparison stay: a "<" before a space or "=" begins no tag.
+    """
+    return " ".join(re.sub(r"[`|\[\]]|<(?![\s=])|(?<!\s)>", " ", text).split()) or "unnamed"
 
 
 def highlights(summary: Summary, steps: list[Step]) -> list[tuple[str, str]]:
