@@ -74,11 +74,12 @@ def replies(work: Work, before: Any, after: Any) -> list[Reply]:
 
 
 def judged(work: Work, prompts: list[tuple[str, Asked]], answers: list[str]) -> list[bool | None]:
-    """Whether each answer is right, where its row has a verifier; None where nothing checks it."""
+    """Whether each answer is right, where its prompt is a task's; None where nothing checks it."""
     from realign.align.measure import rightness
 
-    rows = {row.id: row.data for row in work.run.records("row")}
-    return rightness([rows[name] for name, _ in prompts], answers)
+    tasks = tasks_of(list(work.run.records("row")), "train", "valid", "test")
+    checks = {str(prompt_of(row.data)): row.data for row in tasks}
+    return rightness([checks.get(str(prompt), {}) for _, prompt in prompts], answers)
 
 
 def task_readings(work: Work, before: Any, after: Any) -> list[Reading]:
