@@ -29,6 +29,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "gemma3_text": {
         "sliding_window": 16, "sliding_window_pattern": 2, "query_pre_attn_scalar": 32, "rope_local_base_freq": 1e4,
     },
+    "gemma3": {
+        "sliding_window": 16, "sliding_window_pattern": 2, "query_pre_attn_scalar": 32, "rope_local_base_freq": 1e4,
+    },
+    "mistral3": {},
+    "phi": {"partial_rotary_factor": 0.5, "layer_norm_eps": 1e-5, "num_key_value_heads": 2},
     "mamba2": {
         "num_heads": 4, "state_size": 16, "conv_kernel": 4, "n_groups": 1, "use_bias": False, "use_conv_bias": True,
         "chunk_size": 16, "time_step_limit": [0.0, 100.0], "time_step_rank": 4, "layer_norm_epsilon": 1e-5, "expand": 2,

@@ -13,6 +13,7 @@ the same prompt mean anything.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from realign.align.models import open_model, prepare, write_folder, write_model
 from realign.align.pairs import PairTokens, batches_of, both, collate
 from realign.align.track import UNTRACKED, Track
 from realign.engine.mlx import Loaded
+from realign.engine.scoring import language_part
 from realign.errors import EmptyInput, ModelError
 from realign.quality.metrics import Measure, measured, share
 from realign.records import make_id
@@ -85,8 +87,9 @@ def _with_states(scorer: Scorer) -> Scorer | None:
     if scorer.head is not None:
         return scorer
     width = scorer.model(PROBE).shape[-1]
-    for body in (getattr(scorer.model, name, None) for name in BODIES):
-        if body is not None and callable(body) and (states := body(PROBE)).ndim == 3 and states.shape[-1] != width:
+    for trunk in (getattr(language_part(scorer.model), name, None) for name in BODIES):
+        body = functools.partial(trunk, cache=None) if callable(trunk) else None
+        if body is not None and (states := body(PROBE)).ndim == 3 and states.shape[-1] != width:
             return dataclasses.replace(scorer, body=body)
     return None
 

@@ -7,6 +7,7 @@ whose cache can't be repeated (sliding windows, recurrent states) get whole sequ
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +39,10 @@ class Scorer:
 def make_scorer(model: Any, tokens: int) -> Scorer:
     """Split `model` into body and head when head(body(x)) is model(x), which is tried, not assumed."""
     plain = all(type(cache) is KVCache for cache in make_prompt_cache(model))
-    body: Any = getattr(model, "model", None)
-    head: Any = getattr(model, "lm_head", None) or getattr(getattr(body, "embed_tokens", None), "as_linear", None)
+    part = language_part(model)
+    trunk = getattr(part, "model", None)
+    head: Any = getattr(part, "lm_head", None) or getattr(getattr(trunk, "embed_tokens", None), "as_linear", None)
+    body: Any = trunk and functools.partial(trunk, cache=None)  # Phi's and StableLM's want to be told
     probe = mx.array([[1, 2, 3, 4]])
     try:
         same = bool(mx.allclose(head(body(probe)), model(probe), rtol=1e-3, atol=1e-3).item())
@@ -48,6 +51,11 @@ def make_scorer(model: Any, tokens: int) -> Scorer:
     body, head = (body, head) if same else (model, None)
     padded = not plain or reads_padded(body, len(make_prompt_cache(model)))
     return Scorer(model, body, head, plain, padded, tokens)
+
+
+def language_part(model: Any) -> Any:
+    """The part of a model that also sees which reads and writes text; of others, the model."""
+    return getattr(model, "language_model", model)
 
 
 def reads_padded(body: Callable[..., Any], layers: int) -> bool:
