@@ -66,14 +66,19 @@ def carried_out(folder: Path, data: Path, data_type: str, model: str = "", **cha
 def test_a_model_goes_through_seven_stages_and_comes_out_as_a_folder_that_mlx_lm_loads(tmp_path):
     import mlx_lm
 
-    run = aligned(tmp_path, "dpo", rows("pair"), rows("task"))  # the tasks say which answers are right
+    exam = tmp_path / "exam.jsonl"
+    choices = [{"question": f"Which is a name: {name}?", "choices": [name, "rain"], "answer": 0} for name in NAMES]
+    items = [{"question": "Which name stands first: Zoe, Ada?", "answer": "Zoe"}, *choices]
+    exam.write_text("".join(json.dumps(item) + "\n" for item in items))
+    run = aligned(tmp_path, "dpo", rows("pair"), rows("task"), evaluating={"benchmarks": [str(exam)]})
     summary = summarize(run)
     assert [state.status in ("passed", "warned") for state in summary.stages] == [True] * 7
     model, tokenizer = mlx_lm.load(summary.paths["model"])
     assert isinstance(mlx_lm.generate(model, tokenizer, "Which name stands first: Ada, Ben, Eli?", max_tokens=3), str)
     found = json.loads(Path(summary.paths["evaluation"]).read_text())
     assert found["decision"] == "DEPLOY" and found["curves"]["optimize"]["margin"] and len(found["replies"]) > 5
-    assert {each["right"] for _, *both in found["replies"] for each in both} <= {True, False}
+    assert {each["right"] for _, *both in found["replies"] for each in both} <= {True, False}  # tasks say which
+    assert "Which name stands first: Zoe, Ada?" in [question for question, *_ in found["replies"]]
     assert summary.text.endswith("DEPLOY, every gate has let it through") and "Model  " in as_text(summary)
     card = Path(summary.paths["card"]).read_text()
     assert "**DEPLOY.**" in card and str(tmp_path) not in card

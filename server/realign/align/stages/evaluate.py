@@ -6,14 +6,14 @@ base, policy -> capability before and after, answers side by side -> model/, whe
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import measure
 from realign.align.data import Asked, prompt_of, tasks_of
 from realign.align.places import base_folder, last_checkpoint, model_folder
-from realign.align.stages.policy import capability_readings, held_out_prompts
+from realign.align.stages.policy import benchmarks, capability_readings, held_out_prompts
 from realign.align.stages.training import reading, some
 from realign.quality.checks.training import capability
 from realign.records import Reading, Reply, Row, make_id
@@ -21,8 +21,11 @@ from realign.run import Batch, Run
 from realign.settings import Settings
 from realign.work import Work
 
+if TYPE_CHECKING:
+    from realign.align.benchmarks import Item
+
 GATES = capability("evaluate")
-SHOWN = 24  # prompts that are answered by both models for people to read
+SHOWN = 24  # questions that are answered by both models for people to read
 FINAL = "iterate"  # the stage whose model is deployed
 
 
@@ -58,42 +61,53 @@ def deploy(final: Path, folder: Path) -> None:
 
 
 def replies(work: Work, before: Any, after: Any) -> list[Reply]:
-    """What both answer, greedily, to the same held-out prompts."""
-    from realign.align.measure import sample_answers
+    """What both answer, greedily, to the same questions."""
+    from realign.align.measure import rightness, sample_answers
 
-    prompts = some(held_out_prompts(work), SHOWN, work.settings.evaluating.seed, lambda each: make_id("shown", each[0]))
-    limit, texts = work.settings.optimizing.max_tokens, [prompt for _, prompt in prompts]
+    asked, limit = shown_questions(work), work.settings.optimizing.max_tokens
+    texts, checks = [question for _, question, _ in asked], [check for *_, check in asked]
     found = []
     for when, loaded in (("before", before), ("after", after)):
-        work.say(f"answering {len(prompts)} held-out prompts, {when}")
+        work.say(f"answering {len(asked)} held-out questions, {when}")
         answers = sample_answers(loaded, texts, seed=0, max_tokens=limit, temperature=0.0)
-        for (name, prompt), answer, right in zip(prompts, answers, judged(work, prompts, answers), strict=True):
+        for (name, question, _), answer, right in zip(asked, answers, rightness(checks, answers), strict=True):
             identity = make_id("reply", when, name)
-            found.append(Reply(identity, name, "before" if when == "before" else "after", str(prompt), answer, right))
+            found.append(Reply(identity, name, "before" if when == "before" else "after", str(question), answer, right))
     return found
 
 
-def judged(work: Work, prompts: list[tuple[str, Asked]], answers: list[str]) -> list[bool | None]:
-    """Whether each answer is right, where its prompt is a task's; None where nothing checks it."""
-    from realign.align.measure import rightness
-
+def shown_questions(work: Work) -> list[tuple[str, Asked | str, Mapping[str, Any]]]:
+    """(name, question, what checks an answer to it, if anything does) for people to read: half of them of benchmarks
+    that are answered freely, the rest the data's own held-out prompts, which a task of the same words may check."""
+    seed = work.settings.evaluating.seed
+    exam = [item for items in benchmarks(work).values() for item in items if not item.choices]
+    exam = some(exam, SHOWN // 2, seed, lambda item: make_id("shown", item.id))
+    prompts = some(held_out_prompts(work), SHOWN - len(exam), seed, lambda each: make_id("shown", each[0]))
     tasks = tasks_of(list(work.run.records("row")), "train", "valid", "test")
     checks = {str(prompt_of(row.data)): row.data for row in tasks}
-    return rightness([checks.get(str(prompt), {}) for _, prompt in prompts], answers)
+    return [
+        *((item.id, item.question, as_task(item)) for item in exam),
+        *((name, prompt, checks.get(str(prompt), {})) for name, prompt in prompts),
+    ]
+
+
+def as_task(item: Item) -> dict[str, Any]:
+    """A benchmark's item as a row with a verifier."""
+    return {"answer": item.answer, "verifier": {"name": item.verifier, **dict(item.spec)}}
 
 
 def task_readings(work: Work, before: Any, after: Any) -> list[Reading]:
     """Held-out tasks, verified: 1 for an accepted greedy answer. Nothing where the data holds no tasks."""
-    from realign.align.measure import sample_answers
+    from realign.align.measure import rightness, sample_answers
 
     rows: list[Row] = list(work.run.records("row"))
     evaluating = work.settings.evaluating
     tasks = some(tasks_of(rows, "valid", "test"), evaluating.prompts, evaluating.seed, lambda row: row.id)
-    prompts, limit = [(row.id, prompt_of(row.data)) for row in tasks], work.settings.optimizing.max_tokens
+    prompts, limit = [prompt_of(row.data) for row in tasks], work.settings.optimizing.max_tokens
     sides = []
     for loaded in (before, after) if tasks else ():
-        texts = sample_answers(loaded, [prompt for _, prompt in prompts], seed=0, max_tokens=limit, temperature=0.0)
-        sides.append([float(bool(right)) for right in judged(work, prompts, texts)])
+        texts = sample_answers(loaded, prompts, seed=0, max_tokens=limit, temperature=0.0)
+        sides.append([float(bool(right)) for right in rightness([row.data for row in tasks], texts)])
     return [
         reading(work, 1, "return", "held-out tasks", row.id, {"before": one, "after": other})
         for row, one, other in zip(tasks, *sides, strict=True)
