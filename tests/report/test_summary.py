@@ -2,7 +2,8 @@ import dataclasses
 import json
 import re
 
-from realign.report.summary import EXTRACTIVE, as_text, duration, origin, summarize
+from realign.quality.gates import Verdict
+from realign.report.summary import EXTRACTIVE, as_text, duration, gate_lines, origin, summarize
 from realign.run import Run
 from support import SETTINGS, Batches, build_run, export_changed, start
 
@@ -114,3 +115,10 @@ def test_a_summary_is_plain_values_that_json_takes(tmp_path):
 
 def test_durations_read_as_people_say_them():
     assert [duration(s) for s in (0.82, 12.4, 200, 3900)] == ["0.8 s", "12 s", "3 min 20 s", "1 h 05 min"]
+
+
+def test_a_long_gate_stands_apart_from_its_tier():
+    verdict = Verdict(
+        "validate", "reward beats its baselines", "HIGH", True, 0.4, 0.3, 0.5, 9, "", "> 0", "hard", False, "", "", {}
+    )
+    assert "reward beats its baselines HIGH" in gate_lines((verdict,))[1]

@@ -303,9 +303,10 @@ def figures(summary: Summary) -> list[tuple[str, str]]:
 def gate_lines(verdicts: tuple[Verdict, ...]) -> list[str]:
     """One aligned line a gate: stage, gate, tier, and the measurement."""
     lines = []
+    width = max([25, *(len(verdict.gate) + 1 for verdict in verdicts)])
     for verdict in verdicts:
         measurement = str(verdict).removeprefix(f"{verdict.gate}: ").replace(f": {verdict.tier}", "", 1)
-        lines.append(f"  {verdict.stage:<12}{verdict.gate:<25}{verdict.tier:<8}{measurement}")
+        lines.append(f"  {verdict.stage:<12}{verdict.gate:<{width}}{verdict.tier:<8}{measurement}")
     return ["Gates", *lines] if lines else ["Gates", "  none measured yet"]
 
 
