@@ -7,6 +7,8 @@ Standard library only, Python 3.9.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 HOLE = "\0"
 BLANKS = " \t"
 ENDS_WORD = frozenset(" \t\n;&|()<>")
@@ -29,20 +31,20 @@ class Word:
         self.text, self.raw = text, raw
 
 
-class WordReader:
+class WordReader(ABC):
     """Reads `text` from left to right; `at` is the next character. scope: the shell that a substitution is part of."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
 
+    @abstractmethod
     def substitution(self, scope: tuple[int, ...]) -> None:
         """Read the commands from here to a closing parenthesis, and that too, in a shell of their own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nested(self, text: str, scope: tuple[int, ...]) -> None:
         """Read the commands of another text, in a shell of their own."""
-        raise NotImplementedError
 
     # -- words --------------------------------------------------------------------------------------------------------
 
