@@ -9,7 +9,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from realign.run import Run
 
 ROOT = Path(__file__).parents[1]
 TIDES = ROOT / "examples" / "tides.pdf"
@@ -65,3 +67,20 @@ def ended_for_sure(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[
 def dataset_bytes(folder: Path) -> dict[str, bytes]:
     """The dataset files of a run."""
     return {name: (folder / name).read_bytes() for name in DATASET}
+
+
+CONTENTS = {
+    "records": "SELECT id, kind, stage, parent, body FROM records ORDER BY seq",
+    "drops": "SELECT stage, step, record, kind, reason, detail FROM drops ORDER BY seq",
+    "done": "SELECT stage, item FROM done ORDER BY stage, item",
+}
+MORE = {
+    "counters": "SELECT stage, name, value FROM counters ORDER BY stage, name",
+    "gates": "SELECT stage, name, body FROM gates ORDER BY stage, name",
+}
+
+
+def contents(run: Run, *more: str) -> dict[str, list[Any]]:
+    """Everything that a run's stages left in its database, in order, and what `more` names."""
+    tables = {**CONTENTS, **{name: MORE[name] for name in more}}
+    return {name: list(run.db.execute(query)) for name, query in tables.items()}

@@ -6,11 +6,10 @@ import random
 import signal
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from processes import EASY, TIDES, dataset_bytes, until
+from processes import EASY, TIDES, contents, dataset_bytes, until
 from realign.errors import StageFailed
 from realign.intake.request import Request
 from realign.intake.start import start_run
@@ -28,17 +27,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def new_run(folder: Path) -> Run:
     return start_run(Request((str(TIDES),), settings={"gates": EASY}, output=str(folder)))
-
-
-def contents(run: Run) -> dict[str, list[Any]]:
-    """Everything that a run's stages left, in order."""
-    tables = {
-        "records": "SELECT id, kind, stage, parent, body FROM records ORDER BY seq",
-        "drops": "SELECT stage, step, record, kind, reason, detail FROM drops ORDER BY seq",
-        "done": "SELECT stage, item FROM done ORDER BY stage, item",
-        "counters": "SELECT stage, name, value FROM counters ORDER BY stage, name",
-    }
-    return {name: list(run.db.execute(query)) for name, query in tables.items()}
 
 
 def kill_once(run: Run, chance: random.Random) -> bool:
@@ -61,18 +49,18 @@ def kill_once(run: Run, chance: random.Random) -> bool:
 def test_after_twenty_kills_the_dataset_is_that_of_an_unbroken_run(tmp_path: Path) -> None:
     with closing(new_run(tmp_path / "unbroken")) as unbroken:
         carry_on(unbroken.folder, "all", lambda progress: None)
-        expected, files = contents(unbroken), dataset_bytes(unbroken.folder)
+        expected, files = contents(unbroken, "counters"), dataset_bytes(unbroken.folder)
     chance, kills, stages = random.Random(20260128), 0, set()
     for attempt in range(KILLS):
         with closing(new_run(tmp_path / str(attempt))) as run:
             while kills < KILLS and kill_once(run, chance):
                 kills += 1
-                kept = contents(run)
+                kept = contents(run, "counters")
                 stages |= {row[0] for row in run.db.execute("SELECT name FROM stages WHERE status = 'running'")}
                 assert kept["records"] == expected["records"][: len(kept["records"])]
                 assert kept["drops"] == expected["drops"][: len(kept["drops"])]
             carry_on(run.folder, "all", lambda progress: None)
-            assert contents(run) == expected
+            assert contents(run, "counters") == expected
             assert dataset_bytes(run.folder) == files
         if kills == KILLS:
             break

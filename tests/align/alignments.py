@@ -77,17 +77,6 @@ def go(run: Run, *stages: str) -> Run:
     return run
 
 
-def contents(run: Run) -> dict[str, list[Any]]:
-    """Everything that a run's stages left in its database, in order."""
-    tables = {
-        "records": "SELECT id, kind, stage, parent, body FROM records ORDER BY seq",
-        "drops": "SELECT stage, step, record, kind, reason, detail FROM drops ORDER BY seq",
-        "done": "SELECT stage, item FROM done ORDER BY stage, item",
-        "gates": "SELECT stage, name, body FROM gates ORDER BY stage, name",
-    }
-    return {name: list(run.db.execute(query)) for name, query in tables.items()}
-
-
 def weights(run: Run) -> dict[str, bytes]:
     """Every model and adapter that a run left, by its place: the bytes of its tensors."""
     files = [file for file in sorted(run.folder.rglob("*.safetensors")) if "state" not in file.parts]

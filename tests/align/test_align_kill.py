@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alignments import QUICK, as_words, contents, pairs, weights, write_rows
+from alignments import QUICK, as_words, pairs, weights, write_rows
 
-from processes import ended_for_sure, until, workers_of
+from processes import contents, ended_for_sure, until, workers_of
 from realign.run import Run
 
 KILLS = 3
@@ -41,7 +41,7 @@ def the_run(folder: Path) -> Path:
 def everything(folder: Path) -> tuple[dict, dict, list[bytes]]:
     with closing(Run.open(the_run(folder))) as run:
         model = run.folder / "model"
-        return contents(run), weights(run), [(model / name).read_bytes() for name in EXPORTS]
+        return contents(run, "gates"), weights(run), [(model / name).read_bytes() for name in EXPORTS]
 
 
 def killed(folder: Path, seconds: float) -> str:

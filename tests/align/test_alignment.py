@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from alignments import begin, go, pairs
+from alignments import JUDGED, NAMES, begin, go, pairs, write_rows
 
 from realign import workflow
 from realign.cli import main
@@ -19,8 +19,6 @@ from realign.report.files import write_reports
 from realign.report.summary import as_text, summarize
 from realign.run import Run
 
-NAMES = "Ada Ben Cleo Dora Eli Fay Gus Hal Ida Jo Kai Leo Mia Ned Oona Pam".split()
-JUDGED = {judge: {"straight": [1.0, 0.2], "swapped": [1.0, 0.2]} for judge in ("expert", "user", "safety")}
 EASY = {
     "training": {"rows": 16, "evaluate_every": 1000, "save_every": 1000},
     "fine_tuning": {"schedule": "12:2e-3"},
@@ -47,17 +45,15 @@ def rows(kind: str) -> list[dict]:
 
 
 def aligned(folder: Path, data_type: str, *made: list[dict], model: str = "", **changes: dict) -> Run:
-    data = folder / "data.jsonl"
-    data.write_text("".join(json.dumps(row) + "\n" for some in made for row in some))
+    data = write_rows(folder / "data.jsonl", [row for some in made for row in some])
     return carried_out(folder, data, data_type, model, **changes)
 
 
 def carried_out(folder: Path, data: Path, data_type: str, model: str = "", **changes: dict) -> Run:
     settings = {name: {**EASY.get(name, {}), **changes.get(name, {})} for name in {**EASY, **changes}}
     run = start_run(Request((str(data),), data_type, model, settings=settings, output=str(folder), workflow="align"))
+    go(run)
     with run.writing("a test"):
-        for stage in workflow.stages_of(run):
-            workflow.run_stage(run, stage.name)
         write_reports(run)
     return run
 
