@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from realign.align.data import answer_of, asked_twice, chats_of, kind_of, messages_of, pairs_of, prompt_of, tasks_of
+from realign.align.data import answer_of, chats_of, kind_of, messages_of, pairs_of, prompt_of, tasks_of
+from realign.align.division import asked_twice
 from realign.align.reading import read_files
 from realign.errors import EmptySource, SourceError, UsageError
 from realign.run import file_sha256

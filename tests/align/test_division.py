@@ -1,6 +1,7 @@
 """Rows that belong together are never in two splits, and no split is larger than its share."""
 
-from realign.align.division import Split, divide, keys_of, together
+from realign.align.division import divide, keys_of, together
+from realign.records import Split
 
 SHARES: dict[Split, float] = {"test": 0.1, "valid": 0.1}
 

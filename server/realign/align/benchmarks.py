@@ -145,16 +145,15 @@ def _chooses_right(loaded: Loaded, item: Item) -> bool:
 
 
 def _answers_right(loaded: Loaded, items: Sequence[Item], batch_size: int) -> list[bool]:
-    from realign.align.examples import prompt_tokens
-    from realign.engine import Request
-    from realign.engine.mlx import generate_after
-    from realign.verify import Check, verify_all
+    from realign.align.measure import rightness, sample_answers
 
     if not items:
         return []
-    asked = [prompt_tokens(loaded, item.question) for item in items]
-    answers = generate_after(loaded, asked, [Request("", max_tokens=MAX_TOKENS)] * len(items), batch_size)
-    checks = [
-        (Check(item.verifier, item.answer, dict(item.spec)), a.text) for item, a in zip(items, answers, strict=True)
-    ]
-    return [outcome.verdict == "accept" for outcome in verify_all(checks)]
+    asked = [item.question for item in items]
+    answers = sample_answers(loaded, asked, seed=0, max_tokens=MAX_TOKENS, temperature=0.0, batch_size=batch_size)
+    return [right is True for right in rightness([as_task(item) for item in items], answers)]
+
+
+def as_task(item: Item) -> dict[str, Any]:
+    """An item that is answered freely, as a row with a verifier."""
+    return {"answer": item.answer, "verifier": {"name": item.verifier, **dict(item.spec)}}

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from realign.align.division import Split, keys_of
-from realign.records import Row
+from realign.records import Row, Split
 from realign.sources.chat import Turn
 
 Kind = Literal["pair", "chat", "task"]
@@ -40,12 +39,6 @@ class Asked:
 def kind_of(data: Mapping[str, Any]) -> Kind:
     """What a row is."""
     return "pair" if "rejected" in data else "task" if "verifier" in data else "chat"
-
-
-def asked_twice(rows: Sequence[Row]) -> int:
-    """How many held-out rows have the prompt of a training row, where the dataset came in splits."""
-    trained = {keys_of(row.data)[0] for row in rows if row.split == "train"}
-    return sum(row.split != "train" and keys_of(row.data)[0] in trained for row in rows)
 
 
 # -- what a row says ------------------------------------------------------------------------------------------------

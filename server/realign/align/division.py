@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from realign.records import make_id
+from realign.align.data import prompt_of
+from realign.records import Row, Split, make_id
 
-Split = Literal["train", "valid", "test"]
 CONTEXT = "Context: "  # how a prompt shows the passage that its row brought (sources/shapes.py)
 COMMON, FEW = 0.05, 20  # a key of more rows than this share, and than this many, is a habit and parts nothing
 
@@ -22,10 +22,10 @@ COMMON, FEW = 0.05, 20  # a key of more rows than this share, and than this many
 def keys_of(data: Mapping[str, Any]) -> list[str]:
     """What a row belongs with: its whole prompt first, then each earlier part of the conversation up to a question, the
     passage that it shows, and the one it was made from. Case and spaces do not count."""
-    said = data["messages"][:-1] if "messages" in data else data["prompt"]
-    turns = said if isinstance(said, list) else [{"role": "user", "content": said}]
-    texts = [" ".join(turn["content"].split()).casefold() for turn in turns if turn["role"] != "system"]
-    asked = [place for place, turn in enumerate(t for t in turns if t["role"] != "system") if turn["role"] == "user"]
+    turns = prompt_of(data).turns
+    said = [turn for turn in turns if turn["role"] != "system"]
+    texts = [" ".join(turn["content"].split()).casefold() for turn in said]
+    asked = [place for place, turn in enumerate(said) if turn["role"] == "user"]
     keys = [make_id("prompt", *texts[: place + 1]) for place in reversed(asked)]
     passage = next((turn["content"].partition("\n\n") for turn in turns if turn["content"].startswith(CONTEXT)), None)
     if passage and passage[2]:
@@ -34,6 +34,12 @@ def keys_of(data: Mapping[str, Any]) -> list[str]:
     if source.get("passage"):
         keys.append(make_id("passage", source.get("sha256"), source["passage"]))
     return keys
+
+
+def asked_twice(rows: Sequence[Row]) -> int:
+    """How many held-out rows have the prompt of a training row, where the dataset came in splits."""
+    trained = {keys_of(row.data)[0] for row in rows if row.split == "train"}
+    return sum(row.split != "train" and keys_of(row.data)[0] in trained for row in rows)
 
 
 def divide(

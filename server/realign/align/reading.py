@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from realign.align.data import NEEDED, Kind, kind_of
-from realign.align.division import Split, divide, keys_of
+from realign.align.division import divide, keys_of
 from realign.errors import EmptySource, SourceError, UsageError
-from realign.records import Dropped, Part, Row, make_id
+from realign.records import Dropped, Part, Row, Split, make_id
 from realign.run import file_sha256
 from realign.sources import rows as files
 from realign.sources.chat import FieldError

@@ -12,19 +12,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from realign.errors import EmptyInput, UsageError
 from realign.quality import decisions
 from realign.quality.evidence import Evidence, judges_of
 from realign.quality.selected import FIELDS, Selected
-from realign.records import Document, Dropped, Example, Pair, Part, Passage, Row, make_id
+from realign.records import Document, Dropped, Example, Pair, Part, Passage, Row, Split, make_id
 from realign.run import Batch, Run, write_atomically
 from realign.settings import Export, Settings
 from realign.work import Work
 
-Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 FOLDERS: dict[Part, str] = {"rows": ".", "preferences": "preferences"}
 ORDER = (*dict.fromkeys(name for fields in FIELDS.values() for name in fields), "tools", "id", "scores", "provenance")

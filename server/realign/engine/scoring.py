@@ -37,7 +37,10 @@ class Scorer:
 
 
 def make_scorer(model: Any, tokens: int) -> Scorer:
-    """Split `model` into body and head when head(body(x)) is model(x), which is tried, not assumed."""
+    """Split `model` into body and head when head(body(x)) is model(x), which is tried, not assumed.
+
+    tokens 0: no sequences are padded on the left, so whether they could be is not tried.
+    """
     plain = all(type(cache) is KVCache for cache in make_prompt_cache(model))
     part = language_part(model)
     trunk = getattr(part, "model", None)
@@ -49,7 +52,7 @@ def make_scorer(model: Any, tokens: int) -> Scorer:
     except (TypeError, ValueError, AttributeError):
         same = False
     body, head = (body, head) if same else (model, None)
-    padded = not plain or reads_padded(body, len(make_prompt_cache(model)))
+    padded = not (plain and tokens) or reads_padded(body, len(make_prompt_cache(model)))  # training pads on the right
     return Scorer(model, body, head, plain, padded, tokens)
 
 

@@ -28,14 +28,14 @@ from realign.records.curation import (
     Task,
     Trial,
 )
-from realign.records.dataset import Decision, Dropped, Part, Row
+from realign.records.dataset import Decision, Dropped, Part, Row, Split
 from realign.records.documents import Block, BlockKind, Document, Page, Passage, Verdict
 from realign.records.training import Checkpoint, Reading, Reply, Step
 
 __all__ = [
     "KINDS", "Block", "BlockKind", "Checkpoint", "Claim", "Completion", "Decision", "Difficulty", "Document", "Dropped",
     "Example", "Grounding", "Ifd", "Judgment", "Page", "Pair", "Part", "Passage", "Prompt", "Rating", "Reading",
-    "Record", "Reply", "Row", "Step", "Task", "Trial", "Verdict", "decode", "encode", "make_id",
+    "Record", "Reply", "Row", "Split", "Step", "Task", "Trial", "Verdict", "decode", "encode", "make_id",
 ]  # fmt: skip
 
 Record = (

@@ -24,6 +24,7 @@ class Decision:
 
 
 Part = Literal["rows", "preferences"]
+Split = Literal["train", "valid", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Row:
     kind: ClassVar[str] = "row"
     id: str
     parent: str
-    split: Literal["train", "valid", "test"]
+    split: Split
     data: dict[str, Any]
     part: Part = "rows"
 

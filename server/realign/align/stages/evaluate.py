@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from realign.align.attempts import measure
 from realign.align.data import Asked, prompt_of, tasks_of
@@ -20,9 +20,6 @@ from realign.records import Reading, Reply, Row, make_id
 from realign.run import Batch, Run
 from realign.settings import Settings
 from realign.work import Work
-
-if TYPE_CHECKING:
-    from realign.align.benchmarks import Item
 
 GATES = capability("evaluate")
 SHOWN = 24  # questions that are answered by both models for people to read
@@ -79,6 +76,8 @@ def replies(work: Work, before: Any, after: Any) -> list[Reply]:
 def shown_questions(work: Work) -> list[tuple[str, Asked | str, Mapping[str, Any]]]:
     """(name, question, what checks an answer to it, if anything does) for people to read: half of them of benchmarks
     that are answered freely, the rest the data's own held-out prompts, which a task of the same words may check."""
+    from realign.align.benchmarks import as_task
+
     seed = work.settings.evaluating.seed
     exam = [item for items in benchmarks(work).values() for item in items if not item.choices]
     exam = some(exam, SHOWN // 2, seed, lambda item: make_id("shown", item.id))
@@ -89,11 +88,6 @@ def shown_questions(work: Work) -> list[tuple[str, Asked | str, Mapping[str, Any
         *((item.id, item.question, as_task(item)) for item in exam),
         *((name, prompt, checks.get(str(prompt), {})) for name, prompt in prompts),
     ]
-
-
-def as_task(item: Item) -> dict[str, Any]:
-    """A benchmark's item as a row with a verifier."""
-    return {"answer": item.answer, "verifier": {"name": item.verifier, **dict(item.spec)}}
 
 
 def task_readings(work: Work, before: Any, after: Any) -> list[Reading]:

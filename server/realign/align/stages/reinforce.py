@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import Attempt, attempts
 from realign.align.data import answer_of, chats_of, prompt_of
-from realign.align.division import Split
 from realign.align.places import last_checkpoint, model_folder
 from realign.align.stages.policy import capability_readings, drift_readings
 from realign.align.stages.reference import reference_folder, start_readings
@@ -23,7 +22,7 @@ from realign.align.stages.rewards import reward_function
 from realign.align.stages.training import HELD_OUT, adapter_of, epochs, keep_weights, reading, some, track, turned
 from realign.quality.checks import training as checks
 from realign.quality.gates import Gate
-from realign.records import Checkpoint, Reading, Row
+from realign.records import Checkpoint, Reading, Row, Split
 from realign.run import Batch
 from realign.settings import Reinforce, Settings
 from realign.work import Work

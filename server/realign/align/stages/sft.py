@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realign.align.attempts import Attempt, attempts, measure
-from realign.align.data import asked_twice, chats_of, messages_of
+from realign.align.data import chats_of, messages_of
+from realign.align.division import asked_twice
 from realign.align.places import base_folder, make_base
 from realign.align.reading import read_files
 from realign.align.stages.training import HELD_OUT, adapter_of, keep_weights, reading, some, track, turned
