@@ -31,7 +31,7 @@ def clear_stale(run: Run, stage: str, fingerprint: str) -> None:
     shutil.rmtree(run.folder / "model", ignore_errors=True)
     if run.noted(f"weights of {stage}") == fingerprint:
         return
-    stages, folder = run.noted("stages"), run.folder / "checkpoints"
+    stages, folder = run.noted("stages"), run.folder / CHECKPOINTS
     after = [folder / name for name in stages[stages.index(stage) :]]
     for place in [*reversed(after), *([folder] if stage == stages[0] else [])]:
         shutil.rmtree(place, ignore_errors=True)
@@ -40,7 +40,7 @@ def clear_stale(run: Run, stage: str, fingerprint: str) -> None:
 
 def base_folder(run: Run, model: str) -> Path:
     """The base model's folder; for "" the tiny one of this run."""
-    return Path(model) if model else run.folder / "checkpoints" / "base"
+    return Path(model) if model else run.folder / CHECKPOINTS / "base"
 
 
 def is_deployed(run: Run) -> bool:
@@ -62,7 +62,12 @@ def make_base(run: Run, texts: list[str]) -> Path:
 
 def attempt_folder(run: Run, stage: str, number: int) -> Path:
     """The folder of an attempt."""
-    return run.folder / "checkpoints" / stage / f"attempt_{number}"
+    return run.folder / CHECKPOINTS / stage / f"attempt_{number}"
+
+
+def state_folder(run: Run, stage: str, number: int) -> Path:
+    """Where an attempt's training keeps what it resumes from."""
+    return attempt_folder(run, stage, number) / "state"
 
 
 def last_checkpoint(run: Run, stage: str) -> Checkpoint:

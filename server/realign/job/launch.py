@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from realign.align.places import CHECKPOINTS
 from realign.errors import StageFailed
 from realign.hardware.environment import FACTS, worker_environment
 from realign.hardware.hosts import Host, Hosts
@@ -115,8 +116,8 @@ def launched(hosts: Hosts, places: Sequence[int], speeds: Sequence[float], work:
     with tempfile.TemporaryDirectory(prefix="realign-") as folder:
         scratch = Path(folder)
         copy_database(work.run, scratch)
-        if (kept := work.run.folder / "checkpoints").is_dir():
-            (scratch / "checkpoints").symlink_to(kept.absolute())  # rank 0 reads and writes those of the run itself
+        if (kept := work.run.folder / CHECKPOINTS).is_dir():
+            (scratch / CHECKPOINTS).symlink_to(kept.absolute())  # rank 0 reads and writes those of the run itself
         chosen = [hosts.hosts[place] for place in places]
         write_atomically(scratch / "hosts.json", [host_file(hosts, places)])
         command = [

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from realign.align.places import CHECKPOINTS, state_folder
 from realign.align.telling import IDLE
 from realign.errors import Interrupted, StageFailed
 from realign.hardware.hosts import Hosts, read_hosts
@@ -53,7 +54,7 @@ def train_on(hosts: Hosts, stalled_after: float, frozen_after: float = FROZEN_AF
     """
 
     def train(work: Work, attempt: int) -> None:
-        (work.run.folder / "checkpoints").mkdir(exist_ok=True)
+        (work.run.folder / CHECKPOINTS).mkdir(exist_ok=True)
         places = list(range(len(hosts.hosts)))
         with launched(hosts, places, [1.0] * len(places), work) as launch:
             Watched(hosts, launch, work, attempt, stalled_after, frozen_after).follow()
@@ -209,6 +210,6 @@ class Watched:
 
     def kept(self) -> str:
         """What the checkpoints' folder holds, in words."""
-        folder = self.work.run.folder / "checkpoints" / self.work.stage / f"attempt_{self.attempt}" / "state"
+        folder = state_folder(self.work.run, self.work.stage, self.attempt)
         steps = [int(path.name[5:13]) for path in folder.glob("step-*.safetensors*") if path.name[5:13].isdigit()]
         return f"the checkpoint of step {max(steps)} is kept" if steps else "no checkpoint had been written"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from realign.align.attempts import Attempt, Knobs
-from realign.align.places import attempt_folder, checkpoint_of
+from realign.align.places import attempt_folder, checkpoint_of, state_folder
 from realign.records import Checkpoint, Reading, make_id
 from realign.settings import Adapter, Settings, Training
 from realign.work import Work
@@ -28,7 +28,7 @@ def track(work: Work, attempt: Attempt, base: Path, parent: str, by: str = "") -
     from realign.align.track import Track
     from realign.engine.folders import model_identity
 
-    state = attempt_folder(work.run, work.stage, attempt.number) / "state"
+    state = state_folder(work.run, work.stage, attempt.number)
     identity = f"{model_identity(base)} {by}".rstrip()
     return Track(state, identity, Telling(work, attempt.number, parent), work.stopping)
 
